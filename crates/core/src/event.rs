@@ -1,0 +1,163 @@
+//! What happens in a run, as typed events. The live view, logs, metrics and history are readers of these and of nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cause, ModelRef, Role, RunId, SeatId, Stage, Status, TriageDecision, Usage, Verdict};
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The run.
+    pub run: RunId,
+    /// The number of the event within its run, from 0, without gaps.
+    pub sequence: u64,
+    /// Milliseconds since the run began.
+    pub at_ms: u64,
+    /// The seat that it concerns.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seat: Option<SeatId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The run began; these seats are configured for it.
+    RunStarted {
+        /// The seats and the first model of each.
+        seats: Vec<PlannedSeat>,
+    },
+    /// The mode and the depth were decided.
+    Triaged {
+        /// The decision.
+        decision: TriageDecision,
+    },
+    /// A stage began.
+    StageEntered {
+        /// Which one.
+        stage: Stage,
+    },
+    /// A seat's call began.
+    RoleStarted {
+        /// What it is about.
+        stage: Stage,
+        /// The first model in its list.
+        target: ModelRef,
+    },
+    /// One attempt at one model went out.
+    AttemptStarted {
+        /// The model.
+        target: ModelRef,
+        /// The attempt's number within its call, from 1.
+        attempt: u32,
+    },
+    /// One attempt failed; what follows is the next attempt or the seat's failure.
+    AttemptFailed {
+        /// The model.
+        target: ModelRef,
+        /// The attempt's number within its call, from 1.
+        attempt: u32,
+        /// Why.
+        cause: Cause,
+        /// The same for people.
+        why: String,
+    },
+    /// The next piece of a seat's text. Never journaled.
+    Delta {
+        /// The text.
+        text: String,
+    },
+    /// What the seat streamed so far is void: its call began anew at another model.
+    RoleRestarted {
+        /// The model that answers now.
+        target: ModelRef,
+    },
+    /// A seat's call ended well.
+    RoleFinished {
+        /// What it was about.
+        stage: Stage,
+        /// The model that answered.
+        target: ModelRef,
+        /// Its tokens.
+        usage: Usage,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A seat's call came to nothing.
+    RoleFailed {
+        /// What it was about.
+        stage: Stage,
+        /// Why.
+        cause: Cause,
+        /// The same for people.
+        why: String,
+    },
+    /// A proposal is fixed: nobody has seen it yet and nobody can change it unseen.
+    ProposalCommitted {
+        /// The proposal's name in the record (`p1`).
+        proposal: String,
+        /// The hash of its canonical JSON.
+        commit: String,
+    },
+    /// A ballot was accepted.
+    BallotCast {
+        /// The ballot's name in the record (`b1`).
+        ballot: String,
+        /// The proposal that it prefers.
+        best: Option<String>,
+    },
+    /// The election ended.
+    Decided {
+        /// The winning proposal.
+        winner: Option<String>,
+        /// The rule in force.
+        rule: String,
+        /// The winner's raw share of the posterior, 0 to 1; not calibrated.
+        posterior: f64,
+        /// How many minority reports there are.
+        dissents: usize,
+    },
+    /// The validation ended.
+    Validated {
+        /// Its verdict.
+        verdict: Verdict,
+    },
+    /// Something that a reader of the decision should know.
+    Alarm {
+        /// A stable name, such as `weak_independence`.
+        alarm: String,
+        /// The same for people.
+        detail: String,
+    },
+    /// The run ended with an answer; the record is complete.
+    Completed {
+        /// How complete the council was.
+        status: Status,
+    },
+    /// The run ended without an answer.
+    Failed {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// A seat as it was planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSeat {
+    /// The seat.
+    pub seat: SeatId,
+    /// Its role.
+    pub role: Role,
+    /// The models in the order in which they are tried.
+    pub models: Vec<ModelRef>,
+}
+
+/// Someone who watches runs.
+pub trait Observer: Send + Sync {
+    /// Takes note of `event`. It is called on the path of the run, so it must return at once and never block.
+    fn observe(&self, event: &Event);
+}

@@ -1,0 +1,64 @@
+//! The vocabulary and the ports of Async Orchestrator.
+//!
+//! Every other crate speaks in these words: roles and seats, requests and completions, usage and money, deadlines, error kinds,
+//! events, and the plain serialisable data of a deliberation. The ports are traits: [`LlmProvider`] (a model), [`LikelihoodJudge`]
+//! (a model that can score text), [`Clock`] (time), [`Observer`] (someone who watches), [`Journal`] and [`HistoryStore`] (durable storage).
+//!
+//! Nothing here decides, waits, or touches a network or a file.
+//!
+//! The feature `test-util` exports test doubles of the ports, also for your own tests.
+
+mod budget;
+mod capabilities;
+mod clock;
+mod completion;
+mod context;
+mod deadline;
+mod deliberation;
+mod error;
+mod event;
+mod hash;
+mod journal;
+mod money;
+mod provider;
+mod provider_error;
+mod record;
+mod role;
+#[cfg(feature = "test-util")]
+pub mod test_util;
+mod triage;
+mod usage;
+
+pub use budget::{BudgetExceeded, BudgetLedger, Reservation};
+pub use capabilities::{Capabilities, PromptStyle, StructuredOutput};
+pub use clock::{Clock, Sleep};
+pub use completion::{
+    ChatRole, Completion, CompletionRequest, CompletionStream, FinishReason, Message, ReplyFormat, Section,
+    StreamEvent,
+};
+pub use context::{CallContext, EventSink, RunId, millis_between};
+pub use deadline::{AttemptLimits, Deadline};
+pub use deliberation::{
+    AbstainReason, Alarm, Attempt, AttemptOutcome, Audit, Ballot, Claim, Defect, JudgedBy, OkWord, Proposal,
+    QuorumState, Review, RoleCall, RoleFailure, RoleOutcome, RoleTask, Scores, Severity, Stage, Tally,
+    TallyRule,
+};
+pub use error::{Cause, ErrorKind, Fault, Guard, TimeoutPhase};
+pub use event::{Event, EventKind, Observer, PlannedSeat};
+pub use hash::{NotCanonical, canonical_hash, canonical_json, content_hash};
+pub use journal::{HistoryStore, Journal, JournalBody, JournalEntry, StoreError};
+pub use money::{InvalidAmount, MicroUsd, Price};
+pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider};
+pub use provider_error::ProviderError;
+pub use record::{
+    Absence, Answer, AnswerSource, BallotFlag, BallotRecord, Check, CheckKind, Confidence, ConfidenceBasis,
+    CostRecord, DECISION_SCHEMA, DecisionRecord, Dissent, DoNoHarm, Escalation, LogRecord, ProposalRecord,
+    RejectedClaim, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord, TimingRecord, UnclearCause,
+    ValidationRecord, Verdict, Versions,
+};
+pub use role::{InvalidModelRef, ModelRef, Role, RoleDefinition, SeatId, UnknownRole};
+pub use triage::{
+    AnswerKind, AnswerType, Domain, InvalidDomain, Mode, ModeChoice, Risk, TriageDecision, TriageRequest,
+    UnknownMode,
+};
+pub use usage::{Usage, UsageSource, estimated_tokens};

@@ -1,0 +1,1 @@
+//! Cross-crate tests through the facade and the command, in one binary.
