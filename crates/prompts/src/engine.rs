@@ -1,0 +1,136 @@
+//! The template engine with all that templates could do harm with taken out: no filters, functions, tests, macros or
+//! includes; unknown names are errors; and the work of one rendering is limited.
+
+use async_orchestrator_core::AnswerKind;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
+
+use crate::{
+    PromptInput,
+    catalog::TemplateSpec,
+    material::Material,
+    stand_in::{self, Unfillable},
+};
+
+/// The work that one rendering may take: one unit an instruction, one for 64 bytes written.
+///
+/// A template takes a few hundred: material does not count, because it is filled in afterwards. A loop without end stops within
+/// some milliseconds.
+const FUEL_MAX: u64 = 100_000;
+
+/// The words of this program that a template may use, beside the fenced material.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Words<'a> {
+    pub(crate) mark: &'a str,
+    pub(crate) data_rule: &'a str,
+    pub(crate) guidance: &'a str,
+    pub(crate) domain: &'a str,
+    pub(crate) persona: &'a str,
+    pub(crate) answer_kind: &'a str,
+    pub(crate) labels: String,
+}
+
+impl Words<'_> {
+    /// Words for the trial of a template.
+    pub(crate) fn sample(input: &PromptInput<'_>) -> Self {
+        Self {
+            mark: "mark",
+            data_rule: "The rule about data.",
+            guidance: "Guidance.",
+            domain: "General",
+            persona: "an expert",
+            answer_kind: kind_word(input.answer_kind),
+            labels: labels(input),
+        }
+    }
+}
+
+/// The labels shown, for people: `A`, `A and B`, `A, B and C`.
+pub(crate) fn labels(input: &PromptInput<'_>) -> String {
+    let labels: Vec<&str> = input.proposals.iter().map(|proposal| proposal.label).collect();
+    match labels.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => labels.concat(),
+    }
+}
+
+/// The word for a kind of answer in conditions of templates.
+pub(crate) const fn kind_word(kind: AnswerKind) -> &'static str {
+    match kind {
+        AnswerKind::Choice => "choice",
+        AnswerKind::Number => "number",
+        AnswerKind::Boolean => "boolean",
+        AnswerKind::Json => "json",
+        AnswerKind::Text => "text",
+    }
+}
+
+/// An environment without templates.
+pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL_MAX));
+    // A line with nothing but a condition leaves no empty line behind.
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    Ok(environment)
+}
+
+/// Why a template came to nothing.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The engine stopped.
+    Engine(minijinja::Error),
+    /// A required placeholder is not in the text.
+    Lost(&'static str),
+    /// A placeholder does not stand in the text as it must.
+    Unfillable(Unfillable),
+}
+
+/// Renders a template and fills in the material.
+///
+/// The engine never sees what others wrote: for each placeholder it gets a stand-in, and the fenced blocks take the places of
+/// the stand-ins afterwards. So no template can cut, change or branch on a text, and no text can act as a template.
+pub(crate) fn render(
+    environment: &Environment<'_>,
+    spec: &TemplateSpec,
+    words: &Words<'_>,
+    material: &Material<'_>,
+) -> Result<String, Fault> {
+    let mut blocks = material.values();
+    blocks.insert("data_rule", words.data_rule.to_owned());
+    let own = [
+        ("mark", words.mark),
+        ("guidance", words.guidance),
+        ("domain", words.domain),
+        ("persona", words.persona),
+        ("answer_kind", words.answer_kind),
+        ("labels", &words.labels),
+    ];
+    let stand_ins = blocks
+        .iter()
+        .map(|(name, block)| (*name, if block.is_empty() { String::new() } else { stand_in::of(name) }));
+    let values =
+        Value::from_pairs(own.map(|(name, word)| (name, word.to_owned())).into_iter().chain(stand_ins));
+    let template = environment.get_template(spec.name).map_err(Fault::Engine)?;
+    let text = template.render(values).map_err(Fault::Engine)?;
+    let filled = stand_in::fill(text.trim(), &blocks).map_err(Fault::Unfillable)?;
+    let lost = |name: &&'static str| {
+        !filled.shown.contains_key(name) && blocks.get(name).is_some_and(|block| !block.is_empty())
+    };
+    match spec.required().into_iter().find(lost) {
+        Some(name) => Err(Fault::Lost(name)),
+        None => Ok(filled.text),
+    }
+}
+
+/// An error of the engine in one line, without the name of the file, which stands before it.
+pub(crate) fn describe(error: &minijinja::Error) -> String {
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let advice = match error.kind() {
+        ErrorKind::OutOfFuel => " (does a loop not end?)",
+        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownTest => {
+            " (templates have conditions and loops, but no filters, functions or tests)"
+        }
+        _ => "",
+    };
+    format!("{}{detail}{advice}", error.kind())
+}
