@@ -1,0 +1,320 @@
+//! One election, checked at the door: candidates, ballots, the rule and the seed that breaks ties.
+//!
+//! Nothing here decides. The constructor puts candidates and ballots into one order of its own, so that no rule can
+//! depend on the order in which they came.
+
+use std::{cmp::Ordering, collections::BTreeSet};
+
+use async_orchestrator_core::TallyRule;
+
+/// The most candidates of one election: Schulze's method takes their number to the third power.
+pub const CANDIDATES_MAX: usize = 64;
+
+/// The most ballots of one election.
+pub const BALLOTS_MAX: usize = 1_000_000;
+
+/// The largest weight of one ballot; 1 is one vote.
+pub const WEIGHT_MAX: f64 = 1e6;
+
+/// A grade beyond this, either way, is no grade. Ballots hold 0 to 10, likelihoods stay within hundreds of nats.
+pub const GRADE_ABS_MAX: f64 = 1e9;
+
+/// One distinct answer put to the vote. For a closed question a cluster of equal answers is one candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The name of the proposal that stands for it, such as `p1`.
+    pub id: String,
+    /// The seats that proposed this answer.
+    pub supporters: Vec<String>,
+}
+
+/// One critic's ballot with the labels already translated: every list is in the order of the election's candidates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradedBallot {
+    /// The critic's seat.
+    pub voter: String,
+    /// Its weight, 0 to [`WEIGHT_MAX`]; 1 is one vote, 0 is not counted.
+    pub weight: f64,
+    /// The grade of each candidate on any scale; `None` is not graded. A grade that is no finite number is dropped and counted.
+    pub grades: Vec<Option<f64>>,
+    /// Whether the critic would accept each candidate.
+    pub approvals: Vec<bool>,
+    /// The share of critics that the critic expects to prefer each candidate, 0 to 1; `None` is not said. For the audit alone.
+    pub predicted_support: Vec<Option<f64>>,
+}
+
+/// By which rule the election is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleChoice {
+    /// For closed answers: plurality over proposers and the critics' first places; a tie goes to the higher clipped z-mean.
+    Closed,
+    /// For open answers: the clipped z-mean of the grades.
+    Open,
+    /// A named rule.
+    Rule(TallyRule),
+}
+
+/// Values that were dropped because they mean nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Grades that are not finite, or beyond [`GRADE_ABS_MAX`].
+    pub grades: usize,
+    /// Predicted shares outside 0 to 1.
+    pub predictions: usize,
+}
+
+/// Why there can be no such election.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidElection {
+    /// Nothing to vote on.
+    #[error("an election needs at least one candidate")]
+    NoCandidate,
+    /// Too many candidates.
+    #[error("{0} candidates: at most {CANDIDATES_MAX} are counted; merge equal answers first")]
+    TooManyCandidates(usize),
+    /// Too many ballots.
+    #[error("{0} ballots: at most {BALLOTS_MAX} are counted")]
+    TooManyBallots(usize),
+    /// A candidate without a name.
+    #[error("a candidate has an empty id: give each the name of its proposal")]
+    UnnamedCandidate,
+    /// Two candidates with the same name.
+    #[error("candidate `{0}` stands twice: merge the two and their supporters")]
+    CandidateTwice(String),
+    /// A seat with two votes.
+    #[error("`{0}` votes twice: a seat supports one candidate or casts one ballot")]
+    VotesTwice(String),
+    /// A ballot that does not fit the candidates.
+    #[error("the ballot of `{voter}` has {found} entries in `{list}`, but there are {candidates} candidates")]
+    WrongLength {
+        /// Whose ballot.
+        voter: String,
+        /// Which of its lists.
+        list: &'static str,
+        /// How many entries it has.
+        found: usize,
+        /// How many it should have.
+        candidates: usize,
+    },
+    /// A weight that is none.
+    #[error("the ballot of `{voter}` weighs {weight}: a number from 0 to {WEIGHT_MAX} is expected")]
+    InvalidWeight {
+        /// Whose ballot.
+        voter: String,
+        /// Its weight.
+        weight: f64,
+    },
+    /// A rule that cannot decide this election.
+    #[error("the rule `{}` cannot decide here: choose plurality, approval, borda, schulze or clipped_z_mean", .0.name())]
+    UnusableRule(TallyRule),
+}
+
+/// An election that can be decided: [`decide`](crate::decide) never fails on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Election {
+    candidates: Vec<Candidate>,
+    ballots: Vec<GradedBallot>,
+    rule: RuleChoice,
+    tie_seed: u64,
+    dropped: Dropped,
+}
+
+impl Election {
+    /// Checks and orders what is put to the vote.
+    ///
+    /// `tie_seed` orders candidates that the rule and the approvals leave equal, so that no seat wins by its number.
+    /// With one candidate the rule in force is [`TallyRule::Single`], whatever was chosen.
+    ///
+    /// # Errors
+    /// An [`InvalidElection`] for each way in which candidates, ballots and rule may not fit together. Grades and predictions
+    /// without meaning (not a number, infinite, out of range) are no error: they are dropped and counted in [`dropped`](Self::dropped).
+    pub fn try_new(
+        candidates: Vec<Candidate>,
+        ballots: Vec<GradedBallot>,
+        rule: RuleChoice,
+        tie_seed: u64,
+    ) -> Result<Self, InvalidElection> {
+        check_candidates(&candidates)?;
+        check_ballots(&candidates, &ballots)?;
+        check_rule(rule, candidates.len())?;
+
+        let mut candidates: Vec<(usize, Candidate)> = candidates.into_iter().enumerate().collect();
+        candidates.sort_by(|(_, one), (_, two)| one.id.cmp(&two.id));
+        let order: Vec<usize> = candidates.iter().map(|(index, _)| *index).collect();
+        let mut dropped = Dropped::default();
+        let mut ballots: Vec<GradedBallot> =
+            ballots.into_iter().map(|ballot| cleaned(ballot, &order, &mut dropped)).collect();
+        // By weight first: sums of weights then run in ascending order, whatever the voters are called.
+        ballots.sort_by(|one, two| one.weight.total_cmp(&two.weight).then_with(|| one.voter.cmp(&two.voter)));
+        let candidates =
+            candidates.into_iter().map(|(_, candidate)| with_sorted_supporters(candidate)).collect();
+        Ok(Self { candidates, ballots, rule, tie_seed, dropped })
+    }
+
+    /// The candidates, sorted by id.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// The ballots, their lists in the order of [`candidates`](Self::candidates), lightest first.
+    pub fn ballots(&self) -> &[GradedBallot] {
+        &self.ballots
+    }
+
+    /// The rule that was chosen.
+    pub const fn rule(&self) -> RuleChoice {
+        self.rule
+    }
+
+    /// The seed that orders what is otherwise equal.
+    pub const fn tie_seed(&self) -> u64 {
+        self.tie_seed
+    }
+
+    /// How many values were dropped because they mean nothing.
+    pub const fn dropped(&self) -> Dropped {
+        self.dropped
+    }
+
+    /// The rule that decides: [`TallyRule::Single`] where there is nothing to choose.
+    pub const fn rule_in_force(&self) -> TallyRule {
+        if self.candidates.len() == 1 {
+            return TallyRule::Single;
+        }
+        match self.rule {
+            RuleChoice::Closed => TallyRule::Plurality,
+            RuleChoice::Open => TallyRule::ClippedZMean,
+            RuleChoice::Rule(rule) => rule,
+        }
+    }
+
+    /// The number of candidates.
+    pub(crate) fn size(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// The ballots that say anything: weight above 0 and at least one grade.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = &GradedBallot> {
+        self.ballots.iter().filter(|ballot| ballot.weight > 0.0 && ballot.grades.iter().any(Option::is_some))
+    }
+
+    /// The candidate's supporters as votes of weight 1.
+    pub(crate) fn support(&self, candidate: usize) -> f64 {
+        self.candidates[candidate].supporters.len() as f64
+    }
+
+    /// The number of supporters of all candidates.
+    pub(crate) fn support_total(&self) -> f64 {
+        self.candidates.iter().map(|candidate| candidate.supporters.len()).sum::<usize>() as f64
+    }
+}
+
+impl GradedBallot {
+    /// The highest grade, if any was given.
+    pub(crate) fn top_grade(&self) -> Option<f64> {
+        self.grades.iter().flatten().copied().max_by(f64::total_cmp)
+    }
+
+    /// How the voter compares two candidates; `None` if it did not grade both.
+    pub(crate) fn compare(&self, one: usize, two: usize) -> Option<Ordering> {
+        self.grades[one].partial_cmp(&self.grades[two]).filter(|_| {
+            // `None` orders below `Some` in the standard library; here it is silence, not the last place.
+            self.grades[one].is_some() && self.grades[two].is_some()
+        })
+    }
+}
+
+fn check_candidates(candidates: &[Candidate]) -> Result<(), InvalidElection> {
+    if candidates.is_empty() {
+        return Err(InvalidElection::NoCandidate);
+    }
+    if candidates.len() > CANDIDATES_MAX {
+        return Err(InvalidElection::TooManyCandidates(candidates.len()));
+    }
+    let mut ids = BTreeSet::new();
+    for candidate in candidates {
+        if candidate.id.is_empty() {
+            return Err(InvalidElection::UnnamedCandidate);
+        }
+        if !ids.insert(candidate.id.as_str()) {
+            return Err(InvalidElection::CandidateTwice(candidate.id.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn check_ballots(candidates: &[Candidate], ballots: &[GradedBallot]) -> Result<(), InvalidElection> {
+    if ballots.len() > BALLOTS_MAX {
+        return Err(InvalidElection::TooManyBallots(ballots.len()));
+    }
+    let mut voters = BTreeSet::new();
+    let supporters = candidates.iter().flat_map(|candidate| &candidate.supporters);
+    for voter in supporters.chain(ballots.iter().map(|ballot| &ballot.voter)) {
+        if !voters.insert(voter.as_str()) {
+            return Err(InvalidElection::VotesTwice(voter.clone()));
+        }
+    }
+    for ballot in ballots {
+        if !(0.0..=WEIGHT_MAX).contains(&ballot.weight) {
+            return Err(InvalidElection::InvalidWeight {
+                voter: ballot.voter.clone(),
+                weight: ballot.weight,
+            });
+        }
+        let lists = [
+            ("grades", ballot.grades.len()),
+            ("approvals", ballot.approvals.len()),
+            ("predicted_support", ballot.predicted_support.len()),
+        ];
+        if let Some((list, found)) = lists.into_iter().find(|(_, length)| *length != candidates.len()) {
+            let voter = ballot.voter.clone();
+            return Err(InvalidElection::WrongLength { voter, list, found, candidates: candidates.len() });
+        }
+    }
+    Ok(())
+}
+
+const fn check_rule(rule: RuleChoice, candidates: usize) -> Result<(), InvalidElection> {
+    match rule {
+        RuleChoice::Closed | RuleChoice::Open => Ok(()),
+        RuleChoice::Rule(named) => match named {
+            TallyRule::ClippedZMean
+            | TallyRule::Plurality
+            | TallyRule::Approval
+            | TallyRule::Borda
+            | TallyRule::Schulze => Ok(()),
+            TallyRule::Single if candidates == 1 => Ok(()),
+            _ => Err(InvalidElection::UnusableRule(named)),
+        },
+    }
+}
+
+fn cleaned(ballot: GradedBallot, order: &[usize], dropped: &mut Dropped) -> GradedBallot {
+    let mut kept = |value: Option<f64>, range: std::ops::RangeInclusive<f64>, count: fn(&mut Dropped)| {
+        let meant = value.filter(|value| range.contains(value));
+        if meant != value {
+            count(dropped);
+        }
+        meant
+    };
+    GradedBallot {
+        voter: ballot.voter,
+        // Adding 0 turns a negative zero, which is a valid weight, into the positive one.
+        weight: ballot.weight + 0.0,
+        grades: order
+            .iter()
+            .map(|&i| kept(ballot.grades[i], -GRADE_ABS_MAX..=GRADE_ABS_MAX, |dropped| dropped.grades += 1))
+            .collect(),
+        approvals: order.iter().map(|&i| ballot.approvals[i]).collect(),
+        predicted_support: order
+            .iter()
+            .map(|&i| kept(ballot.predicted_support[i], 0.0..=1.0, |dropped| dropped.predictions += 1))
+            .collect(),
+    }
+}
+
+fn with_sorted_supporters(mut candidate: Candidate) -> Candidate {
+    candidate.supporters.sort();
+    candidate
+}
