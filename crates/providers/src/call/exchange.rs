@@ -1,0 +1,285 @@
+//! One HTTP exchange with a vendor: sends, checks the head, and turns every failure into an error that names the target and hides what was sent.
+
+use std::fmt;
+
+use async_orchestrator_core::{ErrorKind, ModelRef, ProviderError};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use http_body_util::Full;
+use serde_json::Value;
+
+use super::{
+    Delivery,
+    stream::{Decode, EventStream},
+};
+use crate::{
+    Transport, TransportError, endpoint::Headers, redact::Redactor, retry_after, transport::ReplyBody,
+    vendor_error::VendorError,
+};
+
+/// The most bytes of an error's body that are read.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// How a protocol classifies an error.
+pub(crate) type Classify = fn(&VendorError) -> ErrorKind;
+
+/// The way to one server with one key.
+pub(crate) struct Exchange {
+    transport: Transport,
+    headers: Headers,
+    target: ModelRef,
+    classify: Classify,
+}
+
+/// A reply with a good status, its body still to be read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: ReplyBody,
+}
+
+impl Exchange {
+    pub(super) fn new(transport: Transport, headers: Headers, target: ModelRef, classify: Classify) -> Self {
+        Self { transport, headers, target, classify }
+    }
+
+    pub(super) async fn post(
+        &self,
+        uri: &Uri,
+        body: Bytes,
+        delivery: Delivery,
+    ) -> Result<(Answer, Redactor), ProviderError> {
+        let accept = match delivery {
+            Delivery::Whole => JSON,
+            Delivery::Streamed => EVENT_STREAM,
+        };
+        self.send(Method::POST, uri, body, accept).await
+    }
+
+    pub(super) async fn get(&self, uri: &Uri) -> Result<(Answer, Redactor), ProviderError> {
+        self.send(Method::GET, uri, Bytes::new(), JSON).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        uri: &Uri,
+        body: Bytes,
+        accept: &'static str,
+    ) -> Result<(Answer, Redactor), ProviderError> {
+        let redactor = Redactor::new(body.clone(), self.headers.secrets());
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = self.headers.map().clone();
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        let response = self.transport.send(request).await.map_err(|error| self.broken(error, None))?;
+        let answer = self.checked(response, &redactor).await?;
+        Ok((answer, redactor))
+    }
+
+    /// Reads a JSON body and the request's id.
+    pub(super) async fn read_json(
+        &self,
+        answer: Answer,
+        redactor: &Redactor,
+    ) -> Result<(Value, Option<String>), ProviderError> {
+        let request_id = request_id(&answer.headers, redactor);
+        let failed = |kind, detail: String| {
+            Err(self.blame(ProviderError::new(kind).with_detail(detail), None, request_id.as_deref()))
+        };
+        if answer.status == StatusCode::NO_CONTENT {
+            return failed(ErrorKind::Malformed, "the reply has no content (204)".to_owned());
+        }
+        if let Some(other) = other_type(&answer.headers, is_json) {
+            return failed(
+                ErrorKind::Malformed,
+                format!("the reply is {other} instead of JSON: check the base URL"),
+            );
+        }
+        let read = answer.body.read_whole(self.transport.body_bytes_max()).await;
+        let body = read.map_err(|error| self.broken(error, request_id.as_deref()))?;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return failed(ErrorKind::Malformed, "the reply is empty".to_owned());
+        }
+        // serde_json's messages may quote what was read, so only the place is told.
+        let value: Value = match serde_json::from_slice(&body) {
+            Ok(value) => value,
+            Err(error) if error.is_eof() => {
+                return failed(ErrorKind::Truncated, "the reply's JSON ends too early".to_owned());
+            }
+            Err(error) => {
+                let place = format!("line {}, column {}", error.line(), error.column());
+                return failed(ErrorKind::Malformed, format!("the reply is no JSON at {place}"));
+            }
+        };
+        match VendorError::read(&value) {
+            Some(error) => Err(self.vendor_failed(&error, redactor, request_id)),
+            None => Ok((value, request_id)),
+        }
+    }
+
+    /// A stream of events over the answer's body.
+    pub(super) async fn read_events<D: Decode + 'static>(
+        &self,
+        answer: Answer,
+        redactor: Redactor,
+        decoder: D,
+        input_bytes: usize,
+    ) -> Result<EventStream<D>, ProviderError> {
+        if let Some(other) = other_type(&answer.headers, |kind| kind == EVENT_STREAM) {
+            // An error object under a good status has its own class, whatever was asked for.
+            if other_type(&answer.headers, is_json).is_none() {
+                self.read_json(answer, &redactor).await?;
+                let error = ProviderError::new(ErrorKind::Malformed)
+                    .with_detail("the server does not stream: it sent one JSON document");
+                return Err(self.blame(error, None, None));
+            }
+            let request_id = request_id(&answer.headers, &redactor);
+            let detail = format!("the reply is {other} instead of a stream of events: check the base URL");
+            let error = ProviderError::new(ErrorKind::Malformed).with_detail(detail);
+            return Err(self.blame(error, None, request_id.as_deref()));
+        }
+        let request_id = request_id(&answer.headers, &redactor);
+        let failures =
+            Failures { target: self.target.clone(), classify: self.classify, redactor, request_id };
+        Ok(EventStream::new(&self.transport, answer.body, decoder, failures, input_bytes))
+    }
+
+    /// The answer if its status is good.
+    async fn checked(
+        &self,
+        response: Response<ReplyBody>,
+        redactor: &Redactor,
+    ) -> Result<Answer, ProviderError> {
+        let (head, body) = response.into_parts();
+        if head.status.is_success() {
+            return Ok(Answer { status: head.status, headers: head.headers, body });
+        }
+        let request_id = request_id(&head.headers, redactor);
+        if head.status.is_redirection() {
+            let error = ProviderError::new(ErrorKind::Invalid)
+                .with_detail("the server redirects: write the final address into the base URL");
+            return Err(self.blame(error, Some(head.status.as_u16()), request_id.as_deref()));
+        }
+        let start = body.read_start(ERROR_BYTES_MAX).await;
+        let mut error =
+            serde_json::from_slice(&start).ok().as_ref().and_then(VendorError::read).unwrap_or_default();
+        // The real status is worth more than one that the body names.
+        error.status = Some(head.status.as_u16());
+        error.retry_after = retry_after::hint(&head.headers, self.transport.clock().wall());
+        Err(self.vendor_failed(&error, redactor, request_id))
+    }
+
+    fn vendor_failed(
+        &self,
+        error: &VendorError,
+        redactor: &Redactor,
+        request_id: Option<String>,
+    ) -> ProviderError {
+        let redactor = redactor.clone();
+        let failures =
+            Failures { target: self.target.clone(), classify: self.classify, redactor, request_id };
+        failures.vendor(error)
+    }
+
+    fn broken(&self, error: TransportError, request_id: Option<&str>) -> ProviderError {
+        self.blame(error.into(), None, request_id)
+    }
+
+    /// `error` with what is known of the call.
+    pub(super) fn blame(
+        &self,
+        error: ProviderError,
+        status: Option<u16>,
+        request_id: Option<&str>,
+    ) -> ProviderError {
+        blamed(error, &self.target, status, request_id)
+    }
+}
+
+/// What a stream needs to report its failures after the provider has let go of it.
+pub(super) struct Failures {
+    target: ModelRef,
+    classify: Classify,
+    redactor: Redactor,
+    request_id: Option<String>,
+}
+
+impl Failures {
+    /// An error of the vendor, by status or inside a reply.
+    pub(super) fn vendor(&self, error: &VendorError) -> ProviderError {
+        let kind = (self.classify)(error);
+        let own_id = error.request_id.as_deref().and_then(|id| self.redactor.name(id));
+        let request_id = self.request_id.clone().or(own_id);
+        let mut failed = ProviderError::new(kind);
+        if let Some(detail) = self.redactor.describe(error) {
+            failed = failed.with_detail(detail);
+        }
+        blamed(failed, &self.target, error.status, request_id.as_deref())
+    }
+
+    /// An error of ours.
+    pub(super) fn own(&self, error: impl Into<ProviderError>) -> ProviderError {
+        blamed(error.into(), &self.target, None, self.request_id.as_deref())
+    }
+
+    pub(super) fn target(&self) -> &ModelRef {
+        &self.target
+    }
+
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}
+
+fn blamed(
+    error: ProviderError,
+    target: &ModelRef,
+    status: Option<u16>,
+    request_id: Option<&str>,
+) -> ProviderError {
+    let mut error = error.with_target(target.clone());
+    if let Some(status) = status {
+        error = error.with_status(status);
+    }
+    if let Some(id) = request_id {
+        error = error.with_request_id(id);
+    }
+    error
+}
+
+fn request_id(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
+    let id = headers.get("x-request-id").or_else(|| headers.get("request-id"))?.to_str().ok()?;
+    redactor.name(id)
+}
+
+/// The reply's content type, if it names one that is not `expected`.
+fn other_type(headers: &HeaderMap, expected: impl Fn(&str) -> bool) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().unwrap_or("of an unreadable type");
+    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if expected(&kind) {
+        return None;
+    }
+    let plain = kind.chars().all(|c| c.is_ascii_alphanumeric() || "/+-.".contains(c)) && kind.len() <= 40;
+    Some(if plain && !kind.is_empty() { kind } else { "of an unknown type".to_owned() })
+}
+
+fn is_json(kind: &str) -> bool {
+    kind == JSON || kind.ends_with("+json")
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("target", &self.target)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! Reads the chunks of a streamed Chat Completions reply.
+//!
+//! A reply is complete with the chunk that names its `finish_reason`; `[DONE]` alone is no end.
+
+use async_orchestrator_core::Usage;
+use serde_json::Value;
+
+use super::response;
+use crate::{
+    call::{Decode, Ending, Flow, Reply, StreamFault},
+    sse::SseEvent,
+    vendor_error::VendorError,
+};
+
+/// What has been read of one stream.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    text: String,
+    ending: Option<Ending>,
+    is_refused: bool,
+    usage: Usage,
+    has_usage: bool,
+    is_done: bool,
+    id: Option<String>,
+}
+
+impl Decode for Decoder {
+    fn event(
+        &mut self,
+        event: SseEvent<'_>,
+        emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
+    ) -> Result<Flow, StreamFault> {
+        let data = event.data.trim();
+        if data == "[DONE]" {
+            self.is_done = true;
+        } else if !data.is_empty() {
+            let chunk: Value = serde_json::from_str(data)
+                .map_err(|_| StreamFault::Protocol("an event of the stream is no JSON"))?;
+            if let Some(error) = VendorError::read_event(event.name, &chunk) {
+                return Err(StreamFault::Vendor(Box::new(error)));
+            }
+            self.chunk(&chunk, emit)?;
+        }
+        Ok(self.flow())
+    }
+
+    fn take_reply(&mut self) -> Option<Reply> {
+        let ending = if self.is_refused { Ending::Withheld } else { self.ending? };
+        Some(Reply { text: std::mem::take(&mut self.text), ending, usage: self.usage, id: self.id.take() })
+    }
+}
+
+impl Decoder {
+    fn chunk(
+        &mut self,
+        chunk: &Value,
+        emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        if self.id.is_none() {
+            self.id = response::id(chunk);
+        }
+        if let Some(usage) = response::usage(chunk) {
+            self.usage = self.usage.merged(usage);
+            self.has_usage = true;
+        }
+        let Some(choice) = response::first_choice(chunk) else { return Ok(()) };
+        if let Some(delta) = choice.get("delta") {
+            self.delta(delta, emit)?;
+        }
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
+            // A repeated last chunk changes nothing.
+            self.ending.get_or_insert(response::ending(reason));
+        }
+        Ok(())
+    }
+
+    fn delta(
+        &mut self,
+        delta: &Value,
+        emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        self.is_refused |=
+            delta.get("refusal").and_then(Value::as_str).is_some_and(|refusal| !refusal.is_empty());
+        let text = response::text(delta.get("content"));
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.ending.is_some() {
+            return Err(StreamFault::Protocol("text follows the end of the streamed reply"));
+        }
+        emit(&text)?;
+        self.text.push_str(&text);
+        Ok(())
+    }
+
+    fn flow(&self) -> Flow {
+        match (self.ending.is_some(), self.is_done, self.has_usage) {
+            (_, true, _) | (true, _, true) => Flow::Over,
+            (true, false, false) => Flow::Answered,
+            (false, false, _) => Flow::Open,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Nothing of the prompt or the key gets through; what helps does.
+
+use super::*;
+
+const KEY: &str = "sk-proj-AbCdEf123456GhIjKl";
+const PROMPT: &str = "Tell me about the \"Zeppelin\"\nprogramme of Friedrichshafen";
+
+fn redactor() -> Redactor {
+    let body = serde_json::json!({"model": "gpt-4o-mini-2024-07-18", "messages": [{"role": "user", "content": PROMPT}]});
+    Redactor::new(body.to_string().into(), &[KEY.to_owned().into()])
+}
+
+#[test]
+fn a_helpful_message_is_shown() {
+    for message in [
+        "The model `gpt-4o-mini-2024-07-18` does not exist",
+        "This model's maximum context length is 128000 tokens",
+        "Unsupported value: 'temperature' does not support 0.7",
+    ] {
+        assert_eq!(redactor().message(message), message);
+    }
+    let error = VendorError {
+        class: Some("invalid_request_error".to_owned()),
+        code: Some("unsupported_value".to_owned()),
+        message: Some("Unsupported".to_owned()),
+        ..VendorError::default()
+    };
+    assert_eq!(
+        redactor().describe(&error).unwrap(),
+        "type invalid_request_error, code unsupported_value: Unsupported"
+    );
+}
+
+#[test]
+fn a_quotation_of_the_prompt_is_left_out() {
+    for message in [
+        PROMPT.to_owned(),
+        format!("bad input: {PROMPT:?}"),
+        "cannot read 'the \\\"zeppelin\\\"\\nPROGRAMME'".to_owned(),
+        "xxZeppelinprogrammexx".to_owned(),
+    ] {
+        let shown = redactor().message(&message);
+        assert!(shown.contains("left out"), "{message}: {shown}");
+    }
+    assert_eq!(redactor().name("zeppelin-programme"), None);
+    assert_eq!(redactor().name("two words"), None);
+    assert_eq!(redactor().name("req_0123").as_deref(), Some("req_0123"));
+}
+
+#[test]
+fn a_key_is_never_shown_not_even_in_part() {
+    for message in [
+        format!("Incorrect API key provided: {KEY}."),
+        format!("key {} is wrong", &KEY[8..16]),
+        KEY.to_uppercase(),
+        "You sent sk-pr**************IjKl to us".to_owned(),
+        "Bearer-abcdef0 refused".to_owned(),
+        "token 0123456789abcdef0123456789abcdef is not known".to_owned(),
+    ] {
+        let shown = redactor().message(&message).to_lowercase();
+        for part in ["abcdef", "123456", "ghijkl", "ijkl", "0123456789"] {
+            assert!(!shown.contains(part), "{message}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_long_message_is_cut() {
+    let shown = redactor().message(&"word ".repeat(500));
+    assert_eq!(shown.chars().count(), SHOWN_MAX);
+}
