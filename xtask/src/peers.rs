@@ -43,10 +43,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Problem> {
     for check in &checks {
         let line = CommandLine::new(python.to_string_lossy())
             .path(&check.path)
+            .path(&requests)
             .argument("--openapi")
-            .path(&document)
-            .argument("--requests")
-            .path(&requests);
+            .path(&document);
         println!("{line}");
         line.run(root)?;
     }

@@ -137,14 +137,10 @@ impl ErrorKind {
         }
     }
 
-    /// Whether another target may answer where this one did not. Only a caller who left or whose time is up stops the search.
+    /// Whether another target may answer where this one did not. Only a caller who left or whose time is up stops the search; what one
+    /// model would cost too much for, a cheaper one may still do.
     pub const fn may_fall_back(self) -> bool {
-        !matches!(
-            self,
-            Self::Cancelled
-                | Self::Timeout { phase: TimeoutPhase::Deadline }
-                | Self::Refused { by: Guard::Budget, .. }
-        )
+        !matches!(self, Self::Cancelled | Self::Timeout { phase: TimeoutPhase::Deadline })
     }
 
     /// Whether a circuit breaker counts it as a failure of its target.

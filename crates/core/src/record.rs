@@ -228,7 +228,7 @@ pub struct LogRecord {
     pub events: u64,
     /// The hash of the last entry, which covers all before it.
     pub head: String,
-    /// The hash of this record without run id, parent, timing, cost and log: what a replay must reproduce.
+    /// The hash of this record without run id, parent, timing, cost, log and the times of its attempts: what a replay must reproduce.
     pub decision_hash: String,
 }
 
