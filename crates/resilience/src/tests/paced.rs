@@ -1,0 +1,217 @@
+//! A provider whose replies have a rhythm: `2s | Hello 3s world end`.
+//!
+//! Words are pieces of text, `2s` is a wait, `end` the terminal event, `cut` an end without one, `stall` silence for ever, `!kind` a failure; what
+//! stands before `|` happens before the stream opens. Capitals after `#` set facts: `#window=8000`, `#price=2` (dollars a million tokens).
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_orchestrator_core::{
+    CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
+    FinishReason, Guard, LlmProvider, Price, ProviderError, StreamEvent, TimeoutPhase, Usage, UsageSource,
+    test_util::ManualClock,
+};
+use async_trait::async_trait;
+use futures_util::stream;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Beat {
+    Wait(Duration),
+    Text(String),
+    End,
+    Cut,
+    Stall,
+    Fail(ErrorKind),
+}
+
+pub(super) struct Paced {
+    capabilities: Capabilities,
+    clock: ManualClock,
+    opening: Vec<Beat>,
+    beats: Vec<Beat>,
+    calls: Mutex<Vec<&'static str>>,
+    running: Arc<AtomicUsize>,
+}
+
+impl Paced {
+    pub(super) fn new(name: &str, clock: &ManualClock, score: &str) -> Self {
+        let mut capabilities = Capabilities::unknown(name.parse().unwrap());
+        let mut beats = Vec::new();
+        let mut opening = Vec::new();
+        for word in score.split_whitespace() {
+            match word.strip_prefix('#').and_then(|fact| fact.split_once('=')) {
+                Some(("window", tokens)) => capabilities.context_window = Some(tokens.parse().unwrap()),
+                Some(("price", dollars)) => capabilities.price = Some(flat_price(dollars.parse().unwrap())),
+                Some((fact, _)) => panic!("unknown fact {fact}"),
+                None if word == "|" => opening = std::mem::take(&mut beats),
+                None => beats.push(beat(word)),
+            }
+        }
+        Self {
+            capabilities,
+            clock: clock.clone(),
+            opening,
+            beats,
+            calls: Mutex::default(),
+            running: Arc::default(),
+        }
+    }
+
+    /// `stream` or `complete`, a word a call.
+    pub(super) fn calls(&self) -> Vec<&'static str> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    fn begin(&self, call: &'static str) -> Running {
+        self.calls.lock().unwrap().push(call);
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Running(Arc::clone(&self.running))
+    }
+
+    /// Plays beats that yield nothing to the caller; the first that ends the call ends it here.
+    async fn play(&self, beats: &[Beat]) -> Result<String, ProviderError> {
+        let mut text = String::new();
+        for beat in beats {
+            match beat {
+                Beat::Wait(time) => self.clock.sleep(*time).await,
+                Beat::Text(piece) => text.push_str(piece),
+                Beat::Stall => std::future::pending().await,
+                Beat::Fail(kind) => return Err(self.error(*kind)),
+                Beat::Cut => return Err(self.error(ErrorKind::Truncated)),
+                Beat::End => break,
+            }
+        }
+        Ok(text)
+    }
+
+    fn error(&self, kind: ErrorKind) -> ProviderError {
+        ProviderError::new(kind).with_target(self.capabilities.target.clone())
+    }
+
+    fn completion(&self, text: &str) -> Completion {
+        Completion {
+            text: text.to_owned(),
+            finish: FinishReason::Stop,
+            // Ten in, one a letter out: sums that a reader of a test can do in the head.
+            usage: Usage { input_tokens: 10, output_tokens: text.len() as u64, ..Usage::default() },
+            usage_source: UsageSource::Reported,
+            answered_by: self.capabilities.target.clone(),
+            request_id: None,
+            trail: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl LlmProvider for Paced {
+    async fn complete(&self, _: &CompletionRequest, _: &CallContext) -> Result<Completion, ProviderError> {
+        let _running = self.begin("complete");
+        self.play(&self.opening).await?;
+        self.play(&self.beats).await.map(|text| self.completion(&text))
+    }
+
+    async fn stream(
+        &self,
+        _: &CompletionRequest,
+        _: &CallContext,
+    ) -> Result<CompletionStream, ProviderError> {
+        let running = self.begin("stream");
+        self.play(&self.opening).await?;
+        let whole: String = self
+            .beats
+            .iter()
+            .filter_map(|beat| if let Beat::Text(text) = beat { Some(text.as_str()) } else { None })
+            .collect();
+        let end = self.completion(&whole);
+        let target = self.capabilities.target.clone();
+        let state = (self.beats.clone().into_iter(), self.clock.clone(), running);
+        Ok(Box::pin(stream::unfold(state, move |(mut beats, clock, running)| {
+            let (end, target) = (end.clone(), target.clone());
+            async move {
+                loop {
+                    let item = match beats.next()? {
+                        Beat::Wait(time) => {
+                            clock.sleep(time).await;
+                            continue;
+                        }
+                        Beat::Stall => std::future::pending().await,
+                        Beat::Cut => return None,
+                        Beat::Text(text) => Ok(StreamEvent::Delta(text)),
+                        Beat::End => Ok(StreamEvent::Finished(Box::new(end))),
+                        Beat::Fail(kind) => Err(ProviderError::new(kind).with_target(target)),
+                    };
+                    return Some((item, (beats, clock, running)));
+                }
+            }
+        })))
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+}
+
+impl fmt::Debug for Paced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Paced({})", self.capabilities.target)
+    }
+}
+
+struct Running(Arc<AtomicUsize>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The same price for every token, in dollars a million: a micro-dollar a token for 1.
+fn flat_price(dollars: u64) -> Price {
+    let price = dollars * 1_000_000;
+    Price { input: price, cached_input: None, cache_write: None, output: price, as_of: "2026-11".into() }
+}
+
+fn beat(word: &str) -> Beat {
+    match word {
+        "end" => Beat::End,
+        "cut" => Beat::Cut,
+        "stall" => Beat::Stall,
+        _ => match (word.strip_prefix('!'), word.strip_suffix('s').and_then(|n| n.parse().ok())) {
+            (Some(name), _) => Beat::Fail(kind(name)),
+            (None, Some(seconds)) => Beat::Wait(Duration::from_secs_f64(seconds)),
+            (None, None) => Beat::Text(word.to_owned()),
+        },
+    }
+}
+
+fn kind(name: &str) -> ErrorKind {
+    match name {
+        "invalid" => ErrorKind::Invalid,
+        "key" => ErrorKind::Unauthorized,
+        "quota" => ErrorKind::QuotaExhausted,
+        "limited" => ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(7)) },
+        "overloaded" => ErrorKind::Overloaded { retry_after: None },
+        "down" => ErrorKind::Unavailable,
+        "truncated" => ErrorKind::Truncated,
+        "malformed" => ErrorKind::Malformed,
+        "filtered" => ErrorKind::ContentFiltered,
+        "long" => ErrorKind::ContextTooLong,
+        "model" => ErrorKind::UnknownModel,
+        "cancelled" => ErrorKind::Cancelled,
+        "deadline" => ErrorKind::Timeout { phase: TimeoutPhase::Deadline },
+        "connect" => ErrorKind::Timeout { phase: TimeoutPhase::Connect },
+        "breaker" => ErrorKind::Refused { by: Guard::Breaker, until: None },
+        "budget" => ErrorKind::Refused { by: Guard::Budget, until: None },
+        other => panic!("unknown kind {other}"),
+    }
+}
