@@ -1,0 +1,393 @@
+//! What a run has done so far: the calls, their attempts, tokens, times and prompts, and who is missing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_orchestrator_core::{
+    Absence, Attempt, AttemptOutcome, Cause, Completion, CompletionRequest, CostRecord, Deadline, EventKind,
+    FinishReason, JournalBody, Message, MicroUsd, ModelRef, PromptStyle, ReplyFormat, Role, RoleCall,
+    RoleOutcome, RoleTask, SeatId, Stage, StatusDetail, TimingRecord, Usage, canonical_hash, millis_between,
+};
+use async_orchestrator_prompts::RenderedPrompt;
+use futures_util::StreamExt;
+use serde_json::json;
+
+use crate::{
+    CouncilError, Panel, Seat, SeatFailure,
+    fan_out::{Arrival, Asked, Line},
+    log::RunLog,
+    reply::Unreadable,
+};
+
+/// The books of one run.
+pub(crate) struct Books {
+    pub(crate) log: RunLog,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) prompts: BTreeMap<String, String>,
+    pub(crate) answered_by: BTreeMap<SeatId, ModelRef>,
+    pub(crate) absences: Vec<Absence>,
+    pub(crate) details: Vec<StatusDetail>,
+    pub(crate) saved_calls: u64,
+    finish: BTreeMap<SeatId, FinishReason>,
+    usage: Vec<(ModelRef, Usage)>,
+    per_stage: BTreeMap<String, f64>,
+    critical_path_ms: f64,
+}
+
+/// A call that is about to go out, with what is needed to read its reply and to ask once more.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    pub(crate) seat: SeatId,
+    pub(crate) stage: Stage,
+    pub(crate) task: RoleTask,
+    pub(crate) prompt_hash: String,
+    /// Which time the seat is asked in this stage.
+    pub(crate) turn: Turn,
+}
+
+/// A seat is asked twice in one stage only where a repaired result is looked at again. The names of a run's calls must differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    First,
+    Second,
+}
+
+/// What a seat gave, after reading and at most one repair.
+pub(crate) struct Gathered<T> {
+    pub(crate) seat: SeatId,
+    pub(crate) result: Result<T, SeatFailure>,
+    pub(crate) repaired: bool,
+}
+
+/// The output tokens that a reasoning model may think for before it writes; vendors count both against one limit.
+const REASONING_TOKENS: u32 = 8_192;
+
+/// Whether a batch goes on waiting after an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    More,
+    /// What is still out cannot change anything: it is cancelled.
+    Enough,
+}
+
+/// A very small model is asked for its most likely words, so two seats on it would be one sample: the later ones draw.
+fn second_sample(seat: &Seat, stage: Stage) -> Option<f32> {
+    let compact = seat.provider.capabilities().prompt_style == PromptStyle::Compact;
+    (compact && stage == Stage::Propose && seat.id.number > 1).then_some(SECOND_SAMPLE_TEMPERATURE)
+}
+
+/// Far enough from greedy for another text, near enough for whole sentences of a 135M model.
+const SECOND_SAMPLE_TEMPERATURE: f32 = 0.6;
+
+impl Prepared {
+    /// `prompt` for `seat`, with the settings of the seat.
+    pub(crate) fn write(panel: &Panel, seat: SeatId, stage: Stage, prompt: RenderedPrompt) -> Self {
+        let known = panel.seat(seat);
+        let reasons = known.is_some_and(|seat| seat.models.iter().any(|model| model.reasons));
+        let room = if reasons { REASONING_TOKENS } else { 0 };
+        let request = CompletionRequest {
+            messages: prompt.messages,
+            format: prompt.format,
+            max_output_tokens: Some(prompt.max_output_tokens.saturating_add(room)),
+            temperature: known.and_then(|seat| seat.temperature.or_else(|| second_sample(seat, stage))),
+            stop: Vec::new(),
+            seed: None,
+        };
+        Self { seat, stage, task: RoleTask::Write(request), prompt_hash: prompt.hash, turn: Turn::First }
+    }
+
+    fn name(&self, attempt: &str) -> String {
+        let turn = match self.turn {
+            Turn::First => "",
+            Turn::Second => "/again",
+        };
+        format!("{}/{}{turn}{attempt}", self.seat, self.stage.name())
+    }
+
+    pub(crate) fn call(&self, attempt: &str) -> RoleCall {
+        RoleCall {
+            call: self.name(attempt),
+            seat: self.seat,
+            stage: self.stage,
+            task: self.task.clone(),
+            prompt_hash: self.prompt_hash.clone(),
+        }
+    }
+
+    /// The same call once more, with the reply that could not be read and what was wrong with it.
+    fn repair(&self, reply: &str, problem: &str) -> Option<Self> {
+        let RoleTask::Write(request) = &self.task else { return None };
+        let mut request = request.clone();
+        request.messages.push(Message::assistant(reply));
+        let form = match request.format {
+            ReplyFormat::JsonSchema { .. } => {
+                "with one JSON document of the form that was asked for, and nothing else"
+            }
+            ReplyFormat::Text | ReplyFormat::Sections(_) => "with the whole text that was asked for",
+        };
+        let wish = format!("Your reply could not be used: {problem}. Reply again {form}.");
+        request.messages.push(Message::user(wish));
+        // As the prompt library hashes what it renders: the second prompt is another one, and its hash says so.
+        let prompt = json!({"messages": request.messages, "format": request.format});
+        let prompt_hash = canonical_hash(&prompt).unwrap_or_else(|_| self.prompt_hash.clone());
+        Some(Self { task: RoleTask::Write(request), prompt_hash, ..self.clone() })
+    }
+}
+
+impl Books {
+    pub(crate) fn open(log: RunLog) -> Self {
+        Self {
+            log,
+            attempts: Vec::new(),
+            prompts: BTreeMap::new(),
+            answered_by: BTreeMap::new(),
+            absences: Vec::new(),
+            details: Vec::new(),
+            saved_calls: 0,
+            finish: BTreeMap::new(),
+            usage: Vec::new(),
+            per_stage: BTreeMap::new(),
+            critical_path_ms: 0.0,
+        }
+    }
+
+    /// Asks `batch`, reads each reply with `read`, and asks those once more whose reply could not be read.
+    ///
+    /// `on_value` sees each value as it arrives and may end the waiting. Results come back in the order of `batch`.
+    pub(crate) async fn gather<T>(
+        &mut self,
+        line: &Line,
+        panel: &Panel,
+        batch: Vec<Prepared>,
+        deadline: Deadline,
+        read: impl Fn(SeatId, &RoleOutcome) -> Result<T, Unreadable>,
+        mut on_value: impl FnMut(SeatId, &T) -> Wait,
+    ) -> Result<Vec<Gathered<T>>, CouncilError> {
+        let mut results: Vec<Option<Gathered<T>>> = batch.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..batch.len()).collect();
+        let mut current = batch.clone();
+        for prepared in &mut current {
+            if self.prompts.contains_key(&prepared.name("")) {
+                prepared.turn = Turn::Second;
+            }
+        }
+        for (round, suffix) in ["", "/repair"].into_iter().enumerate() {
+            if open.is_empty() {
+                break;
+            }
+            let mut again = Vec::new();
+            let started = line.now();
+            let mut arrivals = line.fan_out(asked(panel, &open, &current, suffix), deadline);
+            while let Some(arrival) = arrivals.next().await {
+                let at = open.get(arrival.index).copied().unwrap_or_default();
+                let seat = arrival.call.seat;
+                let value = match &arrival.outcome {
+                    RoleOutcome::Failed(failure) => {
+                        Err(SeatFailure { seat, cause: failure.cause, why: failure.why.clone() })
+                    }
+                    outcome => read(seat, outcome).map_err(|unreadable| {
+                        let next =
+                            text_of(outcome).and_then(|text| current.get(at)?.repair(text, &unreadable.0));
+                        again.extend(next.filter(|_| round == 0).map(|prepared| (at, prepared)));
+                        SeatFailure { seat, cause: Cause::Malformed, why: unreadable.0 }
+                    }),
+                };
+                let wait = value.as_ref().map_or(Wait::More, |value| on_value(seat, value));
+                self.arrived(line, arrival).await?;
+                if let Some(slot) = results.get_mut(at) {
+                    *slot = Some(Gathered { seat, result: value, repaired: round > 0 });
+                }
+                if wait == Wait::Enough {
+                    again.clear();
+                    break;
+                }
+            }
+            drop(arrivals);
+            self.passed(
+                batch.first().map(|first| first.stage),
+                line.now().saturating_duration_since(started),
+            );
+            open = again.iter().map(|(at, _)| *at).collect();
+            for (at, prepared) in again {
+                if let Some(slot) = current.get_mut(at) {
+                    *slot = prepared;
+                }
+            }
+        }
+        let mut gathered = Vec::with_capacity(batch.len());
+        for (prepared, result) in batch.iter().zip(results) {
+            let answer = match result {
+                Some(answer) => answer,
+                None => self.saved(line, prepared),
+            };
+            // The call itself ended well, but the seat came to nothing: whoever watches must hear of it.
+            if let Err(failure) = &answer.result
+                && failure.cause == Cause::Malformed
+            {
+                tell(line, prepared.stage, failure);
+            }
+            gathered.push(answer);
+        }
+        Ok(gathered)
+    }
+
+    /// A call that was cancelled because it could no longer change anything.
+    fn saved<T>(&mut self, line: &Line, prepared: &Prepared) -> Gathered<T> {
+        self.saved_calls += 1;
+        let failure = SeatFailure {
+            seat: prepared.seat,
+            cause: Cause::CancelledUnassailable,
+            why: String::from("the winner could no longer change"),
+        };
+        tell(line, prepared.stage, &failure);
+        Gathered { seat: prepared.seat, result: Err(failure), repaired: false }
+    }
+
+    pub(crate) async fn arrived(&mut self, line: &Line, arrival: Arrival) -> Result<(), CouncilError> {
+        let Arrival { call, outcome, .. } = arrival;
+        self.attempts.extend(outcome.trail().iter().cloned());
+        let spent = match &outcome {
+            RoleOutcome::Answered(completion) => Some((completion.answered_by.clone(), completion.usage)),
+            RoleOutcome::Judged(verdict) => Some((verdict.answered_by.clone(), verdict.usage)),
+            RoleOutcome::Failed(_) => None,
+        };
+        if let Some(completion) = completion_of(&outcome) {
+            self.finish.insert(call.seat, completion.finish);
+        }
+        if let Some((model, usage)) = spent {
+            self.answered_by.insert(call.seat, model.clone());
+            self.usage.push((model, usage));
+        }
+        self.prompts.insert(call.call.clone(), call.prompt_hash);
+        let at_ms = millis_between(line.events.started(), line.now());
+        let entry = JournalBody::Arrived { call: call.call, outcome: Box::new(outcome), at_ms };
+        self.log.append(entry).await.map(|_| ())
+    }
+
+    fn passed(&mut self, stage: Option<Stage>, took: Duration) {
+        let Some(stage) = stage else { return };
+        let took_ms = took.as_secs_f64() * 1_000.0;
+        *self.per_stage.entry(stage.name().to_owned()).or_default() += took_ms;
+        if stage != Stage::Observe {
+            self.critical_path_ms += took_ms;
+        }
+    }
+
+    /// Notes that a seat is missing, and what that means for the result.
+    pub(crate) fn absent(&mut self, failure: &SeatFailure, effect: &str) {
+        let role = failure.seat.role;
+        self.absences.push(Absence {
+            role,
+            seat: failure.seat,
+            cause: failure.cause,
+            why: failure.why.clone(),
+        });
+        self.details.push(StatusDetail {
+            what: format!("{} is absent: {}", failure.seat, failure.why),
+            seat: Some(failure.seat),
+            cause: failure.cause,
+            effect: effect.to_owned(),
+        });
+    }
+
+    /// The seats that are missing, as failures.
+    pub(crate) fn failures(&self) -> Vec<SeatFailure> {
+        let failure = |absence: &Absence| SeatFailure {
+            seat: absence.seat,
+            cause: absence.cause,
+            why: absence.why.clone(),
+        };
+        self.absences.iter().map(failure).collect()
+    }
+
+    /// Whether a seat of `role` is missing.
+    pub(crate) fn lacks(&self, role: Role) -> bool {
+        self.absences
+            .iter()
+            .any(|absence| absence.role == role && absence.cause != Cause::CancelledUnassailable)
+    }
+
+    /// How the last reply of `seat` ended.
+    pub(crate) fn finish_of(&self, seat: SeatId) -> Option<FinishReason> {
+        self.finish.get(&seat).copied()
+    }
+
+    /// Every model that spoke, also those whose seat another one answered for later.
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = &ModelRef> {
+        self.usage.iter().map(|(model, _)| model)
+    }
+
+    /// What the run cost. What failed and dropped calls had used stands in the ledger alone, where the budget guard settled it.
+    pub(crate) fn cost(&self, line: &Line, panel: &Panel, ceiling: Option<MicroUsd>) -> CostRecord {
+        let total: Usage = self.usage.iter().map(|(_, usage)| *usage).sum();
+        let prices: Vec<_> = self.usage.iter().map(|(model, usage)| (panel.facts(model), usage)).collect();
+        let spent: Option<MicroUsd> = prices
+            .iter()
+            .map(|(facts, usage)| facts.and_then(|facts| facts.price.as_ref()).map(|price| price.cost(usage)))
+            .sum();
+        let spent = spent.filter(|_| !self.may_have_cost_unknown(panel));
+        let as_of =
+            prices.iter().filter_map(|(facts, _)| Some(facts.as_ref()?.price.as_ref()?.as_of.clone())).min();
+        CostRecord {
+            calls: line.attempts_made().max(self.usage.len() as u64),
+            cached_calls: 0,
+            saved_calls: self.saved_calls,
+            tokens_in: total.input_tokens,
+            tokens_out: total.output_tokens,
+            micro_usd: spent.map(|money| money.max(line.ledger.settled()).0),
+            price_as_of: as_of,
+            ceiling_micro_usd: ceiling.map(|money| money.0),
+        }
+    }
+
+    /// Whether a failed attempt may have been billed by a model whose price nobody knows: then the sum is unknown too.
+    fn may_have_cost_unknown(&self, panel: &Panel) -> bool {
+        self.attempts.iter().any(|attempt| {
+            let worked = matches!(
+                attempt.outcome,
+                AttemptOutcome::Failed(
+                    Cause::Timeout | Cause::Truncated | Cause::Malformed | Cause::Refusal | Cause::Cancelled
+                )
+            );
+            worked && panel.facts(&attempt.target).is_none_or(|facts| facts.price.is_none())
+        })
+    }
+
+    pub(crate) fn timing(&self, total: Duration) -> TimingRecord {
+        let total_ms = total.as_secs_f64() * 1_000.0;
+        TimingRecord {
+            total_ms,
+            critical_path_ms: self.critical_path_ms.min(total_ms),
+            engine_us: (total_ms - self.critical_path_ms).max(0.0) * 1_000.0,
+            per_stage: self.per_stage.clone(),
+        }
+    }
+}
+
+fn asked<'a>(panel: &'a Panel, open: &[usize], current: &[Prepared], suffix: &str) -> Vec<Asked<'a>> {
+    open.iter()
+        .filter_map(|at| current.get(*at))
+        .filter_map(|prepared| Some(Asked { seat: panel.seat(prepared.seat)?, call: prepared.call(suffix) }))
+        .collect()
+}
+
+pub(crate) fn text_of(outcome: &RoleOutcome) -> Option<&str> {
+    completion_of(outcome).map(|completion| completion.text.as_str())
+}
+
+pub(crate) fn completion_of(outcome: &RoleOutcome) -> Option<&Completion> {
+    match outcome {
+        RoleOutcome::Answered(completion) => Some(completion),
+        RoleOutcome::Judged(_) | RoleOutcome::Failed(_) => None,
+    }
+}
+
+/// Tells the observers about an alarm.
+pub(crate) fn raise(line: &Line, alarm: &async_orchestrator_core::Alarm) {
+    line.events.emit(None, EventKind::Alarm { alarm: alarm.alarm.clone(), detail: alarm.detail.clone() });
+}
+
+/// Tells the observers that a seat came to nothing for a reason that its call does not know.
+pub(crate) fn tell(line: &Line, stage: Stage, failure: &SeatFailure) {
+    let (cause, why) = (failure.cause, failure.why.clone());
+    line.events.emit(Some(failure.seat), EventKind::RoleFailed { stage, cause, why });
+}

@@ -1,0 +1,206 @@
+//! The council: its panel, its settings, and the door through which a question enters.
+
+use std::{sync::Arc, time::Duration};
+
+use async_orchestrator_core::{
+    BudgetLedger, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal, JournalBody,
+    Mode, RunId, TriageDecision, TriageRequest,
+};
+use async_orchestrator_prompts::CollaborativePromptLibrary;
+
+use crate::{
+    Checker, CouncilError, InvalidRequest, Panel, Quorum,
+    books::Books,
+    check_request,
+    checks::OutputSchema,
+    fan_out::Line,
+    log::RunLog,
+    run::{Run, Setting},
+};
+
+/// What a run is given from outside, so that it can be repeated to the letter.
+#[derive(Clone, Debug)]
+pub struct RunInputs {
+    /// The run's name.
+    pub run: RunId,
+    /// The seed of every order that the run draws.
+    pub seed: u64,
+    /// Where events go; it knows when the run began.
+    pub events: EventSink,
+}
+
+/// A council that can be asked again and again; it holds no state of any run.
+#[derive(Clone)]
+pub struct Council {
+    panel: Panel,
+    prompts: CollaborativePromptLibrary,
+    clock: Arc<dyn Clock>,
+    quorum: Quorum,
+    checkers: Vec<Arc<dyn Checker>>,
+    journal: Option<Arc<dyn Journal>>,
+    history: Option<Arc<dyn HistoryStore>>,
+    time_limit: Option<Duration>,
+}
+
+impl Council {
+    /// A council of `panel` with the default quorum and nothing durable.
+    pub fn new(panel: Panel, prompts: CollaborativePromptLibrary, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            panel,
+            prompts,
+            clock,
+            quorum: Quorum::default(),
+            checkers: Vec::new(),
+            journal: None,
+            history: None,
+            time_limit: None,
+        }
+    }
+
+    /// Sets the quorum.
+    #[must_use]
+    pub fn quorum(mut self, quorum: Quorum) -> Self {
+        self.quorum = quorum;
+        self
+    }
+
+    /// Adds an executable check of results.
+    #[must_use]
+    pub fn checker(mut self, checker: Arc<dyn Checker>) -> Self {
+        self.checkers.push(checker);
+        self
+    }
+
+    /// Makes every run durable in `journal` as it happens.
+    #[must_use]
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Keeps the record of every finished run in `history`.
+    #[must_use]
+    pub fn history(mut self, history: Arc<dyn HistoryStore>) -> Self {
+        self.history = Some(history);
+        self
+    }
+
+    /// Limits the time of each run whose request sets no limit of its own.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Who sits in this council.
+    pub fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    /// The prompts in use.
+    pub fn prompts(&self) -> &CollaborativePromptLibrary {
+        &self.prompts
+    }
+
+    /// What triage would decide about `request`; nothing is called.
+    ///
+    /// # Errors
+    /// If the request cannot be asked: it is empty or too long, its output schema is none, its domain is unknown.
+    pub fn triage(&self, request: &TriageRequest) -> Result<TriageDecision, CouncilError> {
+        check_request(request)?;
+        request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
+        self.check_domain(request)?;
+        Ok(async_orchestrator_triage::decide(request))
+    }
+
+    /// Answers `request` and gives the record of how.
+    ///
+    /// # Errors
+    /// Only when nobody could answer, when the request cannot be asked, when it is strict and the quorum was not reached, or when the run
+    /// could not be recorded. A missing role is no error: the record names it.
+    pub async fn run(
+        &self,
+        request: &TriageRequest,
+        inputs: RunInputs,
+    ) -> Result<DecisionRecord, CouncilError> {
+        let events = inputs.events.clone();
+        let outcome = self.deliberate(request, inputs).await;
+        match &outcome {
+            Ok(record) => events.emit(None, EventKind::Completed { status: record.status }),
+            Err(error) => events.emit(None, EventKind::Failed { why: error.to_string() }),
+        }
+        outcome
+    }
+
+    async fn deliberate(
+        &self,
+        request: &TriageRequest,
+        inputs: RunInputs,
+    ) -> Result<DecisionRecord, CouncilError> {
+        let RunInputs { run, seed, events } = inputs;
+        let started = events.started();
+        let decision = self.triage(request)?;
+        let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
+        let limit = request.time_limit.or(self.time_limit);
+        let ledger = request.budget.map_or_else(BudgetLedger::unlimited, BudgetLedger::with_ceiling);
+        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger);
+        let setting = Setting {
+            panel: &self.panel,
+            prompts: &self.prompts,
+            quorum: self.quorum,
+            checkers: &self.checkers,
+            request,
+            decision: &decision,
+            schema: schema.as_ref(),
+            line: &line,
+            deadline: limit.map_or(Deadline::NEVER, |limit| Deadline::after(started, limit)),
+            seed,
+        };
+        events.emit(None, EventKind::RunStarted { seats: self.panel.planned() });
+        let mut books = Books::open(RunLog::open(run.clone(), self.journal.clone()));
+        books.log.append(opened(request, seed, &*self.clock)).await?;
+        events.emit(None, EventKind::Triaged { decision: decision.clone() });
+        books.log.append(JournalBody::Triaged { decision: decision.clone() }).await?;
+        let run = Run { setting, books, id: run };
+        let record = match decision.mode {
+            Mode::Express => Box::pin(run.express()).await?,
+            Mode::Council => Box::pin(run.council()).await?,
+        };
+        if let Some(history) = &self.history {
+            history.keep(&record).await.map_err(CouncilError::Journal)?;
+        }
+        Ok(record)
+    }
+
+    fn check_domain(&self, request: &TriageRequest) -> Result<(), CouncilError> {
+        let Some(domain) = &request.domain else { return Ok(()) };
+        let known = self.prompts.domains();
+        if known.contains(domain) {
+            return Ok(());
+        }
+        let names: Vec<&str> = known.iter().map(async_orchestrator_core::Domain::as_str).collect();
+        Err(InvalidRequest::Domain(format!(
+            "unknown domain `{domain}`: one of {} is expected",
+            names.join(", ")
+        ))
+        .into())
+    }
+}
+
+impl std::fmt::Debug for Council {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Council")
+            .field("panel", &self.panel)
+            .field("quorum", &self.quorum)
+            .finish_non_exhaustive()
+    }
+}
+
+fn opened(request: &TriageRequest, seed: u64, clock: &dyn Clock) -> JournalBody {
+    let since_1970 = clock.wall().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    JournalBody::Opened {
+        request: request.clone(),
+        wall_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+        seed,
+    }
+}

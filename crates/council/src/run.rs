@@ -1,0 +1,238 @@
+//! One run, as the algorithm reads: propose, review, tally, synthesize, implement, validate, with the Observer beside it.
+
+mod express;
+mod finish;
+mod record;
+mod review;
+mod validate;
+mod watch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_orchestrator_core::{
+    AnswerSource, BallotRecord, Cause, Deadline, DecisionRecord, EventKind, FinishReason, JournalBody,
+    ProposalRecord, RoleOutcome, RunId, SeatId, Stage, StopReason, Tally, TriageDecision, TriageRequest,
+};
+use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt, ReplyKind};
+use async_orchestrator_tally as tally;
+
+use finish::Finished;
+
+use crate::{
+    Checker, CouncilError, Panel, Quorum, Seat, SeatFailure,
+    books::{Books, Prepared, Wait},
+    checks::{Checked, OutputSchema, Subject},
+    fan_out::Line,
+    proposal::{commit, read_proposal, short_key, standing},
+    vote::{Field, quorum_state},
+};
+
+/// What a run is given and never changes.
+pub(crate) struct Setting<'a> {
+    pub(crate) panel: &'a Panel,
+    pub(crate) prompts: &'a CollaborativePromptLibrary,
+    pub(crate) quorum: Quorum,
+    pub(crate) checkers: &'a [Arc<dyn Checker>],
+    pub(crate) request: &'a TriageRequest,
+    pub(crate) decision: &'a TriageDecision,
+    pub(crate) schema: Option<&'a OutputSchema>,
+    pub(crate) line: &'a Line,
+    pub(crate) deadline: Deadline,
+    pub(crate) seed: u64,
+}
+
+/// A run under way.
+pub(crate) struct Run<'a> {
+    pub(crate) setting: Setting<'a>,
+    pub(crate) books: Books,
+    pub(crate) id: RunId,
+}
+
+/// How much of the time that is left a stage may use: a slow stage must not eat the time of those after it.
+const PROPOSE_SHARE: f64 = 0.45;
+const REVIEW_SHARE: f64 = 0.45;
+
+impl Setting<'_> {
+    fn input(&self) -> PromptInput<'_> {
+        PromptInput {
+            question: &self.request.query,
+            context: self.request.context.as_deref(),
+            answer_kind: self.decision.answer_kind,
+            output_schema: self.request.output_schema.as_ref(),
+            ..PromptInput::default()
+        }
+    }
+
+    fn render(
+        &self,
+        seat: &Seat,
+        stage: Stage,
+        input: &PromptInput<'_>,
+    ) -> Result<RenderedPrompt, CouncilError> {
+        let style = seat.provider.capabilities().prompt_style;
+        Ok(self.prompts.render(stage, style, &self.decision.domain, input)?)
+    }
+
+    /// The end of a stage that gets `share` of what is left now.
+    fn until(&self, share: f64) -> Deadline {
+        self.deadline.share(self.line.now(), share)
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.line.events.emit(None, EventKind::StageEntered { stage });
+    }
+
+    /// What programs can say of `answer`.
+    async fn checked(&self, answer: &str, finish: Option<FinishReason>) -> Checked {
+        let Self { schema, checkers, .. } = *self;
+        let subject = Subject { question: &self.request.query, answer, finish, schema, checkers };
+        subject.check(&*self.line.clock, self.deadline).await
+    }
+
+    /// The canonical short answer of a proposal to a closed question; else what the proposal calls its key.
+    fn key_of(&self, proposal: &ProposalRecord) -> Option<String> {
+        short_key(self.decision.answer_kind, &proposal.proposal)
+            .or_else(|| proposal.proposal.answer_key.clone())
+    }
+
+    /// Where a document was asked for, the document in `text` without a fence or talk around it.
+    fn document_only(&self, text: String) -> String {
+        let bare = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        let schema = self.schema.filter(|_| !bare);
+        schema.and_then(|schema| schema.document(&text).ok()).map_or(text, |document| document.to_string())
+    }
+}
+
+impl Run<'_> {
+    /// The council, stage by stage.
+    pub(crate) async fn council(mut self) -> Result<DecisionRecord, CouncilError> {
+        let proposals = self.propose().await?;
+        let enough = standing(&proposals).len() >= usize::from(self.setting.quorum.proposals());
+        let ballots = if enough { self.review(&proposals).await? } else { Vec::new() };
+        let election = self.elect(&proposals, &ballots)?;
+        let finished = if election.tally.quorum.met {
+            self.finish(&proposals, &ballots, &election).await?
+        } else {
+            // Below quorum the best proposal comes back as it is, and nothing more is bought: programs check it, no model does.
+            let text = election.winner.proposal.answer.clone();
+            let finish = self.books.finish_of(election.winner.seat);
+            let validation = self.setting.checked(&text, finish).await.alone(0);
+            Finished { validation, ..Finished::verbatim(text, AnswerSource::WinnerVerbatim) }
+        };
+        self.close(proposals, ballots, election, finished).await
+    }
+
+    /// Stage 1: every proposer answers alone; the answers are fixed by their hashes before anyone reads them.
+    async fn propose(&mut self) -> Result<Vec<ProposalRecord>, CouncilError> {
+        let setting = &self.setting;
+        setting.enter(Stage::Propose);
+        let mut kinds: BTreeMap<SeatId, ReplyKind> = BTreeMap::new();
+        let mut batch = Vec::new();
+        for seat in setting.panel.of(async_orchestrator_core::Role::Proposer) {
+            let prompt = setting.render(seat, Stage::Propose, &setting.input())?;
+            kinds.insert(seat.id, prompt.reply);
+            batch.push(Prepared::write(setting.panel, seat.id, Stage::Propose, prompt));
+        }
+        let read = |seat: SeatId, outcome: &RoleOutcome| {
+            read_proposal(kinds.get(&seat).copied().unwrap_or(ReplyKind::Text), outcome)
+        };
+        let until = setting.until(PROPOSE_SHARE);
+        let gathered =
+            self.books.gather(setting.line, setting.panel, batch, until, read, |_, _| Wait::More).await?;
+        let mut given = Vec::new();
+        for answer in gathered {
+            match answer.result {
+                Ok(proposal) => {
+                    if proposal.abstain {
+                        self.books.absent(&abstained(answer.seat), "one proposal less");
+                    }
+                    given.push((answer.seat, proposal));
+                }
+                Err(failure) => self.books.absent(&failure, "one proposal less"),
+            }
+        }
+        let mut records = commit(self.setting.decision.answer_kind, given)?;
+        if standing(&records).is_empty() {
+            return Err(CouncilError::NoAnswer { failures: self.books.failures() });
+        }
+        self.reveal(&mut records).await?;
+        Ok(records)
+    }
+
+    async fn reveal(&mut self, records: &mut [ProposalRecord]) -> Result<(), CouncilError> {
+        let commits = records.iter().map(|record| record.commit.clone()).collect();
+        let entry = self.books.log.append(JournalBody::Revealed { commits }).await?;
+        for record in records {
+            record.revealed_after = entry;
+            self.setting.line.events.emit(
+                Some(record.seat),
+                EventKind::ProposalCommitted { proposal: record.id.clone(), commit: record.commit.clone() },
+            );
+        }
+        Ok(())
+    }
+
+    /// Stage 4: the election; pure.
+    fn elect(&self, proposals: &[ProposalRecord], ballots: &[BallotRecord]) -> Result<Elected, CouncilError> {
+        let setting = &self.setting;
+        let field = Field::new(proposals, setting.decision.answer_type, setting.seed);
+        let nobody = || CouncilError::NoAnswer { failures: self.books.failures() };
+        let election = field.election(ballots).map_err(|_| nobody())?;
+        let mut result = tally::decide(&election);
+        result.quorum = quorum_state(
+            setting.quorum,
+            field.proposals().len(),
+            ballots.len(),
+            self.families(field.proposals()),
+        );
+        if setting.request.strict && !result.quorum.met {
+            return Err(CouncilError::Quorum {
+                proposals: field.proposals().len(),
+                ballots: ballots.len(),
+                failures: self.books.failures(),
+            });
+        }
+        let cluster = result.winner.clone().ok_or_else(nobody)?;
+        let winner = field.winner(&cluster, ballots).ok_or_else(nobody)?;
+        let dissent = crate::vote::dissents(&field, &election, &result, winner, ballots);
+        setting.line.events.emit(
+            None,
+            EventKind::Decided {
+                winner: Some(winner.id.clone()),
+                rule: result.rule.name().to_owned(),
+                posterior: result.posterior.get(&cluster).copied().unwrap_or_default(),
+                dissents: dissent.len(),
+            },
+        );
+        Ok(Elected { tally: result, winner: winner.clone(), dissent })
+    }
+
+    /// How many families of models proposed.
+    fn families(&self, proposals: &[&ProposalRecord]) -> usize {
+        proposals.iter().filter_map(|proposal| self.family(proposal.seat)).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// What an election came to.
+pub(crate) struct Elected {
+    tally: Tally,
+    winner: ProposalRecord,
+    dissent: Vec<async_orchestrator_core::Dissent>,
+}
+
+impl Elected {
+    fn stop_reason(&self, saved_calls: u64) -> StopReason {
+        match (self.tally.quorum.met, saved_calls) {
+            (false, _) => StopReason::QuorumLost,
+            (true, 0) => StopReason::MaxDepth,
+            (true, _) => StopReason::Unassailable,
+        }
+    }
+}
+
+fn abstained(seat: SeatId) -> SeatFailure {
+    SeatFailure { seat, cause: Cause::Abstained, why: String::from("it declined to answer") }
+}

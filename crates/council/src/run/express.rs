@@ -1,0 +1,100 @@
+//! Express: one call, of the first proposer's seat.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use async_orchestrator_core::{
+    AnswerSource, Audit, DecisionRecord, FinishReason, QuorumState, Role, RoleOutcome, SeatId, Stage, Status,
+    StopReason, Tally, TallyRule,
+};
+
+use super::{Run, finish::Finished};
+use crate::{
+    CouncilError,
+    books::{Prepared, Wait, completion_of},
+    checks::OutputSchema,
+    reply::Unreadable,
+};
+
+impl Run<'_> {
+    /// One call answers; what a program can check of it is checked.
+    pub(crate) async fn express(mut self) -> Result<DecisionRecord, CouncilError> {
+        let setting = &self.setting;
+        setting.enter(Stage::Answer);
+        let nobody = CouncilError::NoAnswer { failures: Vec::new() };
+        let Some(seat) = setting.panel.of(Role::Proposer).next() else { return Err(nobody) };
+        let prompt = setting.render(seat, Stage::Answer, &setting.input())?;
+        let batch = vec![Prepared::write(setting.panel, seat.id, Stage::Answer, prompt)];
+        let reader = Reader { schema: setting.schema, refused: Mutex::default() };
+        let read = |_: SeatId, outcome: &RoleOutcome| reader.read(outcome);
+        let gathered = self
+            .books
+            .gather(setting.line, setting.panel, batch, setting.deadline, read, |_, _| Wait::More)
+            .await?;
+        let Some(answered) = gathered.into_iter().next() else { return Err(nobody) };
+        let (text, finish) = match (answered.result, reader.into_refused()) {
+            (Ok(answer), _) | (Err(_), Some(answer)) => answer,
+            (Err(failure), None) => return Err(CouncilError::NoAnswer { failures: vec![failure] }),
+        };
+        let checked = self.setting.checked(&text, Some(finish)).await;
+        let finished = Finished {
+            validation: checked.alone(u32::from(answered.repaired)),
+            ..Finished::verbatim(text, AnswerSource::Express)
+        };
+        self.close_express(finished).await
+    }
+}
+
+type Answer = (String, FinishReason);
+
+/// Reads the one reply. A text that does not satisfy the caller's schema is sent back once; if that does not help either it is still an
+/// answer, and the failed check says what it lacks.
+struct Reader<'a> {
+    schema: Option<&'a OutputSchema>,
+    refused: Mutex<Option<Answer>>,
+}
+
+impl Reader<'_> {
+    fn read(&self, outcome: &RoleOutcome) -> Result<Answer, Unreadable> {
+        let completion = completion_of(outcome).ok_or_else(|| Unreadable(String::from("no text")))?;
+        let text = completion.text.trim();
+        if text.is_empty() {
+            return Err(Unreadable(String::from("the answer is empty")));
+        }
+        let Some(schema) = self.schema else { return Ok((text.to_owned(), completion.finish)) };
+        match schema.document(text) {
+            Ok(document) => Ok((document.to_string(), completion.finish)),
+            Err(problem) => {
+                let refused = (text.to_owned(), completion.finish);
+                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
+                Err(Unreadable(problem))
+            }
+        }
+    }
+
+    fn into_refused(self) -> Option<Answer> {
+        self.refused.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The election of an Express run: there was none.
+pub(super) fn no_election() -> Tally {
+    Tally {
+        rule: TallyRule::Single,
+        rho: None,
+        scores: BTreeMap::new(),
+        winner: None,
+        margin: 0.0,
+        posterior: BTreeMap::new(),
+        pairwise: Vec::new(),
+        audit: Audit::default(),
+        rule_agreement: true,
+        n_eff: 1.0,
+        quorum: QuorumState { proposals: 0, ballots: 0, families: 1, met: true },
+    }
+}
+
+pub(super) const STATUS: Status = Status::Full;
+pub(super) const STOP: StopReason = StopReason::ExpressConfident;
