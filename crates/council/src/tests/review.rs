@@ -204,8 +204,11 @@ fn likelihoods_become_a_ballot_of_the_same_form() {
         let scores = review.scores;
         [scores.correctness, scores.completeness, scores.feasibility, scores.safety, scores.clarity]
     };
-    assert_eq!((grades(first), grades(second)), ([9, 8, 9, 5, 8], [1, 2, 1, 5, 2]));
+    assert_eq!((grades(first), grades(second)), ([8, 8, 9, 5, 8], [2, 2, 1, 5, 2]));
     assert_eq!((first.approve, second.approve), (true, false));
+    // Where the two disagree, the fit is believed.
+    let torn = judged(vec![vec![0.0, 1.0], vec![-1.0, 0.0]], vec![-0.3, 0.3]).unwrap();
+    assert_eq!(torn.ballot.best.as_deref(), Some("B"));
 }
 
 #[test]
