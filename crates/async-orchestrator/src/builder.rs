@@ -1,0 +1,381 @@
+//! Builds an orchestrator from roles, keys, settings and ports, and reports every problem at once.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_orchestrator_core::{
+    AttemptLimits, Clock, HistoryStore, Journal, LlmProvider, Observer, Role, RoleDefinition,
+};
+use async_orchestrator_council::{Checker, Council, Panel, Quorum, Seat};
+use async_orchestrator_prompts::CollaborativePromptLibrary;
+use async_orchestrator_providers::Transport;
+use async_orchestrator_resilience::{Stack, TokioClock};
+use secrecy::SecretString;
+
+use crate::{
+    AsyncOrchestrator, BuildError, ConfigFile, Environment, Error, KeySource, Layers, ProviderKind,
+    ProviderSettings, Settings,
+    defaults::RequestDefaults,
+    orchestrator::Inner,
+    registry::{Local, Registry, transport_config},
+    seating::{Seating, seats_of},
+};
+
+/// Builds an [`AsyncOrchestrator`].
+///
+/// ```
+/// use async_orchestrator::{AsyncOrchestrator, Role, RoleDefinition};
+/// use std::time::Duration;
+///
+/// let built = AsyncOrchestrator::builder()
+///     .roles([RoleDefinition::new(Role::Critic).timeout(Duration::from_secs(8)).seat(["mars:rover-1"])])
+///     .openai_key("not-a-real-key")
+///     .build();
+/// let problems = built.unwrap_err().to_string();
+/// assert!(problems.contains("mars"), "{problems}");
+/// assert!(!problems.contains("not-a-real-key"));
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct AsyncOrchestratorBuilder {
+    roles: BTreeMap<Role, RoleDefinition>,
+    settings: Option<Settings>,
+    keys: Vec<(ProviderKind, SecretString)>,
+    custom: Vec<Arc<dyn LlmProvider>>,
+    prompts: Option<CollaborativePromptLibrary>,
+    clock: Option<Arc<dyn Clock>>,
+    quorum: Option<(u8, u8)>,
+    seed: Option<u64>,
+    observers: Vec<Arc<dyn Observer>>,
+    checkers: Vec<Arc<dyn Checker>>,
+    journal: Option<Arc<dyn Journal>>,
+    history: Option<Arc<dyn HistoryStore>>,
+}
+
+impl AsyncOrchestratorBuilder {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Defines one role. A role that is not defined has its defaults.
+    pub fn role(mut self, role: RoleDefinition) -> Self {
+        self.roles.insert(role.role(), role);
+        self
+    }
+
+    /// Defines several roles.
+    pub fn roles(self, roles: impl IntoIterator<Item = RoleDefinition>) -> Self {
+        roles.into_iter().fold(self, Self::role)
+    }
+
+    /// Uses OpenAI with this key.
+    pub fn openai_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.push((ProviderKind::OpenAi, SecretString::from(key.into())));
+        self
+    }
+
+    /// Uses Anthropic with this key.
+    pub fn anthropic_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.push((ProviderKind::Anthropic, SecretString::from(key.into())));
+        self
+    }
+
+    /// Uses what the environment says: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `*_BASE_URL` and every `ORCHESTRATOR_*` variable; without any
+    /// key the embedded model, where the feature `embedded` is on.
+    ///
+    /// # Errors
+    /// If a variable has a value that cannot be used, or there is neither a key nor an embedded model.
+    pub fn providers_from_env(self) -> Result<Self, Error> {
+        let settings = Layers::new(Environment::from_process()).file(ConfigFile::None).load()?;
+        if settings.providers.is_empty()
+            && self.keys.is_empty()
+            && self.custom.is_empty()
+            && !embedded_allowed(&settings)
+        {
+            return Err(BuildError::one(no_model()).into());
+        }
+        Ok(self.settings(settings))
+    }
+
+    /// Uses these settings, from a file, the environment and flags; see [`Layers`]. They replace earlier ones.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Uses a provider of your own. It is known by its capabilities' target, and seats whose models are not given use it like a vendor.
+    pub fn provider(mut self, provider: Arc<dyn LlmProvider>) -> Self {
+        self.custom.push(provider);
+        self
+    }
+
+    /// Uses these prompts instead of the built-in ones.
+    pub fn prompts(mut self, prompts: CollaborativePromptLibrary) -> Self {
+        self.prompts = Some(prompts);
+        self
+    }
+
+    /// Uses this clock instead of the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Asks for at least `proposals` valid proposals (1 to 5; 2) and `ballots` valid ballots (0 to 8; 1).
+    pub fn quorum(mut self, proposals: u8, ballots: u8) -> Self {
+        self.quorum = Some((proposals, ballots));
+        self
+    }
+
+    /// Draws every order from this seed instead of a fresh one a run. Of seeds above 2^53 the lower 53 bits count: records are JSON.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed & ((1 << 53) - 1));
+        self
+    }
+
+    /// Tells `observer` about every event of every run.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Runs `checker` on every result, before any model is asked to validate it.
+    pub fn checker(mut self, checker: Arc<dyn Checker>) -> Self {
+        self.checkers.push(checker);
+        self
+    }
+
+    /// Makes every run durable in `journal` as it happens.
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Keeps the record of every finished run in `history`.
+    pub fn history(mut self, history: Arc<dyn HistoryStore>) -> Self {
+        self.history = Some(history);
+        self
+    }
+
+    /// Builds the orchestrator. Nothing is called and nothing is fetched; a key command of the settings is run, and a model file of your own
+    /// is read, which blocks for about a second.
+    ///
+    /// # Errors
+    /// With everything that is wrong, at once.
+    pub fn build(self) -> Result<AsyncOrchestrator, Error> {
+        let mut problems = Vec::new();
+        let settings = self.joined_settings()?;
+        let clock: Arc<dyn Clock> = self.clock.unwrap_or_else(|| Arc::new(TokioClock));
+        let transport = Transport::new(transport_config(&settings.network), Arc::clone(&clock))
+            .map_err(|error| BuildError::one(error.to_string()))?;
+        let prompts = prompts(self.prompts, &settings, &mut problems);
+        let embedded = embedded(&settings, &transport, &clock, &mut problems);
+        let local = embedded.as_ref().map(EmbeddedModel::local);
+        let mut registry = Registry::new(&settings, transport, self.custom, local, &mut problems);
+        let seats = seats(&self.roles, &settings, &mut registry, &clock, &mut problems);
+        let quorum =
+            self.quorum.unwrap_or((settings.council.quorum_proposals, settings.council.quorum_ballots));
+        let quorum = Quorum::try_new(quorum.0, quorum.1).map_err(|error| problems.push(error.to_string()));
+        // Seats that could not be filled have been noted; the panel would only say so again.
+        let panel = problems
+            .is_empty()
+            .then(|| Panel::try_new(seats).map_err(|error| problems.push(error.to_string())));
+        let (Some(prompts), Some(Ok(panel)), Ok(quorum)) = (prompts, panel, quorum) else {
+            return Err(BuildError::all(problems).into());
+        };
+        let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
+        council = self.checkers.into_iter().fold(council, Council::checker);
+        if let Some(journal) = self.journal {
+            council = council.journal(journal);
+        }
+        if let Some(history) = self.history {
+            council = council.history(history);
+        }
+        Ok(AsyncOrchestrator(Arc::new(Inner {
+            council,
+            clock,
+            observers: self.observers,
+            defaults: RequestDefaults {
+                mode: settings.council.mode,
+                domain: settings.prompts.domain.clone(),
+                time_limit: settings.council.time_limit,
+                budget: settings.council.budget,
+                strict: settings.council.strict,
+            },
+            seed: self.seed.or(settings.council.seed),
+            #[cfg(feature = "embedded")]
+            embedded: embedded.map(|model| model.0),
+        })))
+    }
+
+    /// The settings with the builder's own keys on top.
+    fn joined_settings(&self) -> Result<Settings, Error> {
+        let mut settings = match &self.settings {
+            Some(settings) => settings.clone(),
+            None => Layers::new(Environment::empty()).file(ConfigFile::None).load()?,
+        };
+        for (kind, key) in &self.keys {
+            let provider = settings.providers.entry(kind.name().to_owned());
+            provider.or_insert_with(|| ProviderSettings::new(*kind)).api_key =
+                Some(KeySource::Literal(key.clone()));
+        }
+        Ok(settings)
+    }
+}
+
+impl fmt::Debug for AsyncOrchestratorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncOrchestratorBuilder")
+            .field("roles", &self.roles)
+            .field("settings", &self.settings)
+            .field("custom", &self.custom)
+            .finish_non_exhaustive()
+    }
+}
+
+fn no_model() -> String {
+    let local = if cfg!(feature = "embedded") {
+        "allow the embedded model (`embedded.enabled = \"auto\"`)"
+    } else {
+        "build with the feature `embedded` for a model that runs in this process"
+    };
+    format!("no model is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or {local}")
+}
+
+fn prompts(
+    own: Option<CollaborativePromptLibrary>,
+    settings: &Settings,
+    problems: &mut Vec<String>,
+) -> Option<CollaborativePromptLibrary> {
+    let library = match (own, &settings.prompts.directory) {
+        (Some(own), _) => return Some(own),
+        (None, None) => CollaborativePromptLibrary::built_in(),
+        (None, Some(directory)) => match crate::prompt_files(directory) {
+            Ok(files) => CollaborativePromptLibrary::with_overrides(files),
+            Err(problem) => {
+                problems.push(problem);
+                return None;
+            }
+        },
+    };
+    library.map_err(|error| problems.push(error.to_string())).ok()
+}
+
+fn seats(
+    roles: &BTreeMap<Role, RoleDefinition>,
+    settings: &Settings,
+    registry: &mut Registry,
+    clock: &Arc<dyn Clock>,
+    problems: &mut Vec<String>,
+) -> Vec<Seat> {
+    let vendors = registry.vendors(settings, problems);
+    let definition = |role: Role| roles.get(&role).cloned().unwrap_or_else(|| settings.role_definition(role));
+    let needs_vendor =
+        |role: &Role| definition(*role).seat_models().is_empty() && definition(*role).seats_set() != Some(0);
+    if vendors.is_empty() && problems.is_empty() && Role::ALL.iter().any(needs_vendor) {
+        problems.push(no_model());
+        return Vec::new();
+    }
+    let stack = Stack::new(Arc::clone(clock));
+    let mut seats = Vec::new();
+    for role in Role::ALL {
+        let definition = definition(role);
+        check_values(&definition, problems);
+        for seating in seats_of(&definition, &vendors, problems) {
+            seats.extend(seat(&definition, &seating, registry, &stack, problems));
+        }
+    }
+    seats
+}
+
+fn check_values(definition: &RoleDefinition, problems: &mut Vec<String>) {
+    let role = definition.role();
+    if definition.timeout_set().is_some_and(|timeout| timeout.is_zero()) {
+        problems.push(format!("{role}: a timeout of zero lets no call end; leave it out for the default"));
+    }
+    if definition.temperature_set().is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        problems.push(format!("{role}: the temperature must be between 0.0 and 2.0"));
+    }
+}
+
+fn seat(
+    definition: &RoleDefinition,
+    seating: &Seating,
+    registry: &mut Registry,
+    stack: &Stack,
+    problems: &mut Vec<String>,
+) -> Option<Seat> {
+    let mut targets = Vec::new();
+    let mut models = Vec::new();
+    for model in &seating.models {
+        match registry.target(model) {
+            Ok((target, capabilities)) => {
+                targets.push(target);
+                models.push(capabilities);
+            }
+            Err(problem) => {
+                let problem = format!("{}: {problem}", seating.seat);
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+        }
+    }
+    let provider = stack.provider(targets).ok()?;
+    let limits = definition.timeout_set().map_or(AttemptLimits::REMOTE_DEFAULT, AttemptLimits::within);
+    Some(Seat { id: seating.seat, provider, models, limits, temperature: definition.temperature_set() })
+}
+
+#[cfg(feature = "embedded")]
+struct EmbeddedModel(Arc<crate::embedded::LazyModel>);
+
+#[cfg(feature = "embedded")]
+impl EmbeddedModel {
+    fn local(&self) -> Local {
+        self.0.local()
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(
+    settings: &Settings,
+    transport: &Transport,
+    clock: &Arc<dyn Clock>,
+    problems: &mut Vec<String>,
+) -> Option<EmbeddedModel> {
+    if !embedded_allowed(settings) {
+        return None;
+    }
+    let environment = Environment::from_process();
+    match crate::embedded::LazyModel::new(settings, &environment, transport.clone(), Arc::clone(clock)) {
+        Ok(model) => Some(EmbeddedModel(Arc::new(model))),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded_allowed(settings: &Settings) -> bool {
+    settings.embedded.enabled == crate::EmbeddedUse::Auto
+}
+
+#[cfg(not(feature = "embedded"))]
+enum EmbeddedModel {}
+
+#[cfg(not(feature = "embedded"))]
+impl EmbeddedModel {
+    fn local(&self) -> Local {
+        match *self {}
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded(_: &Settings, _: &Transport, _: &Arc<dyn Clock>, _: &mut Vec<String>) -> Option<EmbeddedModel> {
+    None
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded_allowed(_: &Settings) -> bool {
+    false
+}

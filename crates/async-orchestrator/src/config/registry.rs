@@ -1,0 +1,351 @@
+//! The one table of settings: each with its key, its range, what it means, and its place in [`Settings`].
+//!
+//! The file, the environment, flags, `config show` and the template all read this table, so none of them can miss a setting.
+
+use super::{
+    Settings,
+    field::{Field, Range},
+    settings::{ModelSettings, ProviderSettings, RoleSettings},
+};
+
+/// One setting of a `T`.
+pub(super) struct Row<T> {
+    /// Its key below its table, such as `timeout_seconds` or `models.strong`.
+    pub(super) key: &'static str,
+    /// Its environment name where that is not the usual one.
+    pub(super) variable: Option<&'static str>,
+    /// A value in TOML, as the template shows it.
+    pub(super) example: &'static str,
+    /// One line for people: meaning, unit, range, default.
+    pub(super) about: &'static str,
+    pub(super) range: Range,
+    pub(super) field: fn(&mut T) -> &mut dyn Field,
+}
+
+impl<T> Row<T> {
+    const fn new(
+        key: &'static str,
+        example: &'static str,
+        about: &'static str,
+        field: fn(&mut T) -> &mut dyn Field,
+    ) -> Self {
+        Self { key, variable: None, example, about, range: Range::ANY, field }
+    }
+
+    const fn range(mut self, min: f64, max: f64) -> Self {
+        self.range = Range::new(min, max);
+        self
+    }
+
+    const fn variable(mut self, name: &'static str) -> Self {
+        self.variable = Some(name);
+        self
+    }
+}
+
+type OfProvider = Row<ProviderSettings>;
+type OfRole = Row<RoleSettings>;
+type OfModel = Row<ModelSettings>;
+type Once = Row<Settings>;
+
+/// A millisecond to a day: what a time limit may be, in seconds.
+const SECONDS: (f64, f64) = (0.001, 86_400.0);
+/// A million dollars a million tokens, in micro-dollars: beyond it a price is a slip of the pen.
+const PRICE_MAX: f64 = 1e12;
+
+/// `[providers.NAME]`.
+pub(super) const PROVIDER: &[OfProvider] = &[
+    OfProvider::new(
+        "kind",
+        r#""openai""#,
+        "the wire format: openai (also for compatible servers) or anthropic",
+        |p| &mut p.kind,
+    ),
+    OfProvider::new(
+        "base_url",
+        r#""http://127.0.0.1:8000/v1""#,
+        "the server's address; default: the vendor's own",
+        |p| &mut p.base_url,
+    ),
+    OfProvider::new("api_key", r#""env::MY_KEY""#, "the key, best as \"env::NAME\"", |p| &mut p.api_key),
+    OfProvider::new(
+        "api_key_cmd",
+        r#"["pass", "show", "vendor/key"]"#,
+        "a command that prints the key; run without a shell, only when the key is needed",
+        |p| &mut p.api_key_cmd,
+    ),
+    OfProvider::new(
+        "auth_token",
+        r#""env::MY_TOKEN""#,
+        "a bearer token in place of a key, best as \"env::NAME\" (anthropic)",
+        |p| &mut p.auth_token,
+    ),
+    OfProvider::new("organization", r#""org-...""#, "the organization that pays (openai)", |p| {
+        &mut p.organization
+    }),
+    OfProvider::new("project", r#""proj-...""#, "the project that pays (openai)", |p| &mut p.project),
+    OfProvider::new(
+        "dialect",
+        r#""compatible""#,
+        "official or compatible (openai); default: by the address",
+        |p| &mut p.dialect,
+    ),
+    OfProvider::new(
+        "version",
+        r#""2023-06-01""#,
+        "the protocol's version: 2023-06-01 or 2026-10-21 (anthropic)",
+        |p| &mut p.version,
+    ),
+    OfProvider::new(
+        "structured_output",
+        r#""json_schema""#,
+        "how JSON is asked for: json_schema, json_object or prompt",
+        |p| &mut p.structured_output,
+    ),
+    OfProvider::new("streaming", "true", "whether replies are streamed; default: true", |p| &mut p.streaming),
+    OfProvider::new(
+        "models.strong",
+        r#""large-model""#,
+        "the model for the roles that need the most ability",
+        |p| &mut p.models.strong,
+    ),
+    OfProvider::new(
+        "models.fast",
+        r#""small-model""#,
+        "the model for the roles where a cheap and fast one does",
+        |p| &mut p.models.fast,
+    ),
+];
+
+/// `[roles.ROLE]`.
+pub(super) const ROLE: &[OfRole] = &[
+    OfRole::new(
+        "timeout_seconds",
+        "60",
+        "how long one attempt at a remote model may take; default: 120",
+        |r| &mut r.timeout,
+    )
+    .range(SECONDS.0, SECONDS.1),
+    OfRole::new(
+        "seats",
+        "1",
+        "how many seats the role has; default: 2 proposers, 2 critics, 1 of the others",
+        |r| &mut r.seats,
+    )
+    .range(0.0, 8.0),
+    OfRole::new(
+        "temperature",
+        "0.7",
+        "the sampling temperature, 0.0 to 2.0, where the vendor takes one",
+        |r| &mut r.temperature,
+    )
+    .range(0.0, 2.0),
+    OfRole::new(
+        "models",
+        r#"["openai:large-model", "anthropic:another-model"]"#,
+        "the models of every seat, as provider:model: the first answers, the others are fallbacks",
+        |r| &mut r.models,
+    ),
+    OfRole::new(
+        "seat",
+        r#"[{ models = ["openai:large-model"] }, { models = ["anthropic:another-model"] }]"#,
+        "the models of each seat, as one [[roles.ROLE.seat]] with its `models` a seat",
+        |r| &mut r.seat,
+    ),
+];
+
+/// `[models."provider:model"]`.
+pub(super) const MODEL: &[OfModel] = &[
+    OfModel::new("input", "2500000", "micro-dollars a million input tokens", |m| &mut m.input)
+        .range(0.0, PRICE_MAX),
+    OfModel::new(
+        "cached_input",
+        "250000",
+        "the same for tokens read from the vendor's cache; default: as input",
+        |m| &mut m.cached_input,
+    )
+    .range(0.0, PRICE_MAX),
+    OfModel::new("cache_write", "2500000", "the same for tokens written into it; default: as input", |m| {
+        &mut m.cache_write
+    })
+    .range(0.0, PRICE_MAX),
+    OfModel::new("output", "10000000", "micro-dollars a million output tokens", |m| &mut m.output)
+        .range(0.0, PRICE_MAX),
+    OfModel::new("as_of", r#""2026-11""#, "the date of these prices, such as 2026-11", |m| &mut m.as_of),
+    OfModel::new("context_window", "128000", "the window in tokens, input and output together", |m| {
+        &mut m.context_window
+    })
+    .range(256.0, 1e9),
+    OfModel::new("output_tokens_max", "16384", "the most output tokens of one reply", |m| {
+        &mut m.output_tokens_max
+    })
+    .range(1.0, 1e9),
+];
+
+/// The settings that are there once, with their table.
+pub(super) const SINGLE: &[Once] = &[
+    Once::new(
+        "embedded.enabled",
+        r#""auto""#,
+        "auto (where nothing else is configured, or where a list names it) or never",
+        |s| &mut s.embedded.enabled,
+    ),
+    Once::new(
+        "embedded.path",
+        r#""~/models/other.gguf""#,
+        "a GGUF file of your own; default: the built-in choice, fetched once",
+        |s| &mut s.embedded.path,
+    ),
+    Once::new("embedded.offline", "false", "never fetch the model file; default: false", |s| {
+        &mut s.embedded.offline
+    })
+    .variable("ORCHESTRATOR_OFFLINE"),
+    Once::new("embedded.timeout_seconds", "300", "how long one call of it may take; default: 300", |s| {
+        &mut s.embedded.timeout
+    })
+    .range(SECONDS.0, SECONDS.1),
+    Once::new("embedded.workers", "2", "how many calls it works on at once; default: 2", |s| {
+        &mut s.embedded.workers
+    })
+    .range(1.0, 64.0),
+    Once::new(
+        "embedded.threads",
+        "4",
+        "how many threads compute, for all calls together; default: the cores, at most 4",
+        |s| &mut s.embedded.threads,
+    )
+    .range(1.0, 256.0),
+    Once::new(
+        "embedded.max_tokens",
+        "256",
+        "the most tokens of one reply; default: what the role needs",
+        |s| &mut s.embedded.tokens_max,
+    )
+    .range(1.0, 4096.0),
+    Once::new("council.quorum_proposals", "2", "how many proposals a decision needs; default: 2", |s| {
+        &mut s.council.quorum_proposals
+    })
+    .range(1.0, 5.0),
+    Once::new("council.quorum_ballots", "1", "how many valid ballots a decision needs; default: 1", |s| {
+        &mut s.council.quorum_ballots
+    })
+    .range(1.0, 8.0),
+    Once::new("council.time_limit_seconds", "120", "how long a run may take in all", |s| {
+        &mut s.council.time_limit
+    })
+    .range(SECONDS.0, SECONDS.1),
+    Once::new("council.budget_usd", "0.50", "what a run may cost, in dollars", |s| &mut s.council.budget)
+        .range(0.0, 1e9),
+    Once::new("council.strict", "false", "whether a run below its quorum is an error; default: false", |s| {
+        &mut s.council.strict
+    }),
+    Once::new(
+        "council.mode",
+        r#""auto""#,
+        "auto, express (one call) or council (all roles); default: auto",
+        |s| &mut s.council.mode,
+    ),
+    // A TOML integer ends at 2^63 - 1.
+    Once::new("council.seed", "42", "the seed of everything drawn by lot; default: a fresh one a run", |s| {
+        &mut s.council.seed
+    })
+    .range(0.0, 9.223_372_036_854_776e18),
+    Once::new("network.connect_timeout_seconds", "3", "how long connecting may take; default: 3", |s| {
+        &mut s.network.connect_timeout
+    })
+    .range(SECONDS.0, 600.0),
+    Once::new("network.https_proxy", r#""http://proxy:3128""#, "the proxy for https:// addresses", |s| {
+        &mut s.network.https_proxy
+    }),
+    Once::new("network.http_proxy", r#""http://proxy:3128""#, "the proxy for http:// addresses", |s| {
+        &mut s.network.http_proxy
+    }),
+    Once::new(
+        "network.all_proxy",
+        r#""socks5://proxy:1080""#,
+        "the proxy for what the other two do not cover",
+        |s| &mut s.network.all_proxy,
+    ),
+    Once::new(
+        "network.no_proxy",
+        r#""localhost,.internal""#,
+        "hosts that are reached without a proxy, separated by commas",
+        |s| &mut s.network.no_proxy,
+    ),
+    Once::new(
+        "network.ca_file",
+        r#""/etc/ssl/own-ca.pem""#,
+        "a file of PEM certificates to trust in place of the platform's",
+        |s| &mut s.network.ca_file,
+    ),
+    Once::new("network.ca_directory", r#""/etc/ssl/own-certs""#, "a directory of such files", |s| {
+        &mut s.network.ca_directory
+    }),
+    Once::new(
+        "network.body_bytes_max",
+        "16777216",
+        "the most bytes of one JSON reply; default: 16777216",
+        |s| &mut s.network.body_bytes_max,
+    )
+    .range(1024.0, 1e9),
+    Once::new(
+        "network.event_bytes_max",
+        "1048576",
+        "the most bytes of one streamed event; default: 1048576",
+        |s| &mut s.network.event_bytes_max,
+    )
+    .range(1024.0, 1e9),
+    Once::new("prompts.directory", r#""prompts""#, "a directory of your own prompts", |s| {
+        &mut s.prompts.directory
+    }),
+    Once::new(
+        "prompts.domain",
+        r#""general""#,
+        "the prompt pack where a question does not say; default: triage finds one",
+        |s| &mut s.prompts.domain,
+    ),
+];
+
+/// The tables of settings that are there once.
+pub(super) const SINGLE_TABLES: [&str; 4] = ["embedded", "council", "network", "prompts"];
+/// The tables of named tables.
+pub(super) const NAMED_TABLES: [&str; 3] = ["providers", "roles", "models"];
+
+/// The names that other programs use too, from the weakest to the strongest. An `ORCHESTRATOR_...` name wins over all of them.
+pub(super) const SHARED_VARIABLES: &[(&str, &str)] = &[
+    ("HTTPS_PROXY", "network.https_proxy"),
+    ("https_proxy", "network.https_proxy"),
+    ("HTTP_PROXY", "network.http_proxy"),
+    ("http_proxy", "network.http_proxy"),
+    ("ALL_PROXY", "network.all_proxy"),
+    ("all_proxy", "network.all_proxy"),
+    ("NO_PROXY", "network.no_proxy"),
+    ("no_proxy", "network.no_proxy"),
+    ("SSL_CERT_FILE", "network.ca_file"),
+    ("SSL_CERT_DIR", "network.ca_directory"),
+];
+
+/// The vendors' own names: variable, provider, key below the provider's table.
+pub(super) const VENDOR_VARIABLES: &[(&str, &str, &str)] = &[
+    ("OPENAI_API_KEY", "openai", "api_key"),
+    ("OPENAI_BASE_URL", "openai", "base_url"),
+    ("OPENAI_ORG_ID", "openai", "organization"),
+    ("OPENAI_PROJECT_ID", "openai", "project"),
+    ("ANTHROPIC_API_KEY", "anthropic", "api_key"),
+    ("ANTHROPIC_AUTH_TOKEN", "anthropic", "auth_token"),
+    ("ANTHROPIC_BASE_URL", "anthropic", "base_url"),
+];
+
+/// The settings of a provider of which one layer gives at most one.
+pub(super) const CREDENTIALS: [&str; 3] = ["api_key", "api_key_cmd", "auth_token"];
+
+/// The variable that names the configuration file.
+pub(super) const FILE_VARIABLE: &str = "ORCHESTRATOR_CONFIG";
+/// What every variable of our own begins with.
+pub(super) const VARIABLE_PREFIX: &str = "ORCHESTRATOR_";
+
+/// The usual environment name of a setting: `roles.critic.timeout_seconds` is `ORCHESTRATOR_ROLES_CRITIC_TIMEOUT_SECONDS`.
+pub(super) fn variable_of(key: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    VARIABLE_PREFIX.chars().chain(key.chars().map(plain)).collect()
+}

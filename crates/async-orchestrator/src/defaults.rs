@@ -1,0 +1,28 @@
+//! What a request gets that does not say otherwise.
+
+use std::time::Duration;
+
+use async_orchestrator_core::{Domain, MicroUsd, ModeChoice, TriageRequest};
+
+/// The settings of `[council]` and `[prompts]` that a request may set itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestDefaults {
+    pub(crate) mode: ModeChoice,
+    pub(crate) domain: Option<Domain>,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) budget: Option<MicroUsd>,
+    pub(crate) strict: bool,
+}
+
+impl RequestDefaults {
+    pub(crate) fn fill(&self, mut request: TriageRequest) -> TriageRequest {
+        if request.mode == ModeChoice::Auto {
+            request.mode = self.mode;
+        }
+        request.domain = request.domain.or_else(|| self.domain.clone());
+        request.time_limit = request.time_limit.or(self.time_limit);
+        request.budget = request.budget.or(self.budget);
+        request.strict |= self.strict;
+        request
+    }
+}

@@ -1,0 +1,76 @@
+//! Several language models deliberate before one answer is given.
+//!
+//! A question is triaged (one call, or a council of six roles), runs on OpenAI, Anthropic, compatible servers or a small model in this
+//! process, is decided by an election with blind ballots, and comes back with a record of who said what, what failed and what it cost.
+//!
+//! ```no_run
+//! use async_orchestrator::{AsyncOrchestrator, Role, RoleDefinition, TriageRequest};
+//! use std::time::Duration;
+//!
+//! # async fn demo() -> Result<(), async_orchestrator::Error> {
+//! let orchestrator = AsyncOrchestrator::builder()
+//!     .role(RoleDefinition::new(Role::Proposer).timeout(Duration::from_secs(10)))
+//!     .providers_from_env()? // OPENAI_API_KEY, ANTHROPIC_API_KEY, *_BASE_URL; else the embedded model
+//!     .build()?;
+//! let result = orchestrator.process_request(TriageRequest::new("Which database suits an audit log?")).await?;
+//! println!("{}", result.decision);
+//! println!("{}", result.aggregated);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate is thin: it joins the others and re-exports their words by name. Each of them works alone. It needs a tokio runtime with time
+//! and I/O enabled.
+//!
+//! Feature `embedded`: the model that runs in this process. It brings a model runtime along and is off by default.
+
+mod builder;
+mod config;
+mod defaults;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod error;
+mod orchestrator;
+mod plan;
+mod probe;
+mod registry;
+mod result;
+mod seating;
+#[cfg(feature = "embedded")]
+mod weights;
+
+pub use async_orchestrator_core::{
+    Absence, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, BallotRecord, CallContext, Capabilities,
+    Cause, Clock, Completion, CompletionRequest, CompletionStream, DecisionRecord, Dissent, Domain,
+    ErrorKind, Event, EventKind, FinishReason, HistoryStore, Journal, JournalEntry, LikelihoodJudge,
+    LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, ProposalRecord,
+    ProviderError, ReplyFormat, Role, RoleDefinition, RunId, SeatId, Stage, Status, StreamEvent,
+    StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage, UsageSource,
+    Verdict,
+};
+pub use async_orchestrator_council::{Checker, CouncilError, InvalidRequest, Panel, SeatFailure};
+pub use async_orchestrator_prompts::{
+    CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
+};
+pub use async_orchestrator_providers::{Catalogue, ProviderKind as CatalogueKind, Transport};
+pub use async_orchestrator_resilience::TokioClock;
+pub use builder::AsyncOrchestratorBuilder;
+pub use config::{
+    CommandLine, ConfigError, ConfigFile, CouncilSettings, Credential, DefaultModels, Dialect, Directories,
+    Discovered, EMBEDDED_PROVIDER, EmbeddedSettings, EmbeddedUse, Environment, Explicit, FoundKey,
+    FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Problem, PromptSettings,
+    ProviderKind, ProviderSettings, RoleSettings, Settings, Source, Sources, discover, prompt_files,
+    template,
+};
+pub use error::{BuildError, Error, ErrorClass};
+pub use orchestrator::{AsyncOrchestrator, RunStream};
+pub use plan::{Plan, PlannedCall};
+pub use probe::{Probe, Reach, probe, transport};
+pub use result::{Aggregated, Orchestrated};
+#[cfg(feature = "embedded")]
+pub use weights::{FetchError, FetchEvent, FetchSource, OnFetch, WeightsEntry, WeightsState, WeightsStore};
+
+/// The README's Rust code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

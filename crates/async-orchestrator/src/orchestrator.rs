@@ -1,0 +1,197 @@
+//! The orchestrator and its runs. `process_request` drains the same stream of events that `stream_request` hands out.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use async_orchestrator_core::{
+    Clock, DecisionRecord, Event, EventSink, Observer, RunId, TriageDecision, TriageRequest,
+};
+use async_orchestrator_council::{Council, CouncilError, RunInputs};
+use futures_core::Stream;
+use uuid::Uuid;
+
+use crate::{AsyncOrchestratorBuilder, Error, Orchestrated, defaults::RequestDefaults, plan::Plan};
+
+/// Several language models that deliberate before one answer is given.
+///
+/// Cheap to clone; one is enough for a program and may be asked from many tasks at once. See the [crate's documentation](crate) for an
+/// example.
+#[derive(Clone)]
+pub struct AsyncOrchestrator(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) council: Council,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) defaults: RequestDefaults,
+    pub(crate) seed: Option<u64>,
+    #[cfg(feature = "embedded")]
+    pub(crate) embedded: Option<Arc<crate::embedded::LazyModel>>,
+}
+
+impl AsyncOrchestrator {
+    /// Begins to build one.
+    pub fn builder() -> AsyncOrchestratorBuilder {
+        AsyncOrchestratorBuilder::new()
+    }
+
+    /// Answers `request`.
+    ///
+    /// Dropping the future cancels every call that is under way.
+    ///
+    /// # Errors
+    /// Only when nobody could answer, when the request cannot be asked, or when it is strict and the quorum was not reached. A role that
+    /// failed is no error: the result's heading and record name it.
+    pub async fn process_request(&self, request: TriageRequest) -> Result<Orchestrated, Error> {
+        self.stream_request(request).outcome().await
+    }
+
+    /// Answers `request` and hands out what happens meanwhile.
+    ///
+    /// The run goes on only while the stream is read, and dropping the stream cancels everything below it.
+    pub fn stream_request(&self, request: TriageRequest) -> RunStream {
+        let inner = Arc::clone(&self.0);
+        let request = inner.defaults.fill(request);
+        let (id, seed) = fresh_id(inner.seed);
+        let run = RunId::new(id);
+        let events = Arc::new(EventQueue::default());
+        let mut observers = inner.observers.clone();
+        observers.push(Arc::clone(&events) as Arc<dyn Observer>);
+        let sink = EventSink::new(run.clone(), inner.clock.now(), Arc::clone(&inner.clock), observers);
+        let inputs = RunInputs { run: run.clone(), seed, events: sink };
+        let work = Box::pin(async move { inner.council.run(&request, inputs).await });
+        RunStream { run, events, work: Some(work), outcome: None }
+    }
+
+    /// What triage would decide about `request`. Nothing is called.
+    ///
+    /// # Errors
+    /// If the request cannot be asked.
+    pub fn triage(&self, request: &TriageRequest) -> Result<TriageDecision, Error> {
+        Ok(self.0.council.triage(&self.0.defaults.fill(request.clone()))?)
+    }
+
+    /// What `request` would do: mode, seats, models, and an estimate of tokens and cost. Nothing is called.
+    ///
+    /// # Errors
+    /// If the request cannot be asked.
+    pub fn plan(&self, request: &TriageRequest) -> Result<Plan, Error> {
+        let request = self.0.defaults.fill(request.clone());
+        Ok(crate::plan::plan(&self.0.council, &request)?)
+    }
+
+    /// Who sits where, and with which models.
+    pub fn panel(&self) -> &async_orchestrator_council::Panel {
+        self.0.council.panel()
+    }
+
+    /// The prompts in use.
+    pub fn prompts(&self) -> &async_orchestrator_prompts::CollaborativePromptLibrary {
+        self.0.council.prompts()
+    }
+}
+
+impl fmt::Debug for AsyncOrchestrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncOrchestrator").field("council", &self.0.council).finish_non_exhaustive()
+    }
+}
+
+/// The id of a new run (a UUID of version 7) and the seed of its orders: `fixed`, or the random half of the id.
+fn fresh_id(fixed: Option<u64>) -> (String, u64) {
+    let id = Uuid::now_v7();
+    let (_, random) = id.as_u64_pair();
+    // JSON's numbers are exact to 53 bits; the record must give the seed back as it was.
+    (id.to_string(), fixed.unwrap_or(random & ((1 << 53) - 1)))
+}
+
+/// The run itself; it lives and dies with the stream that owns it.
+type Work = Pin<Box<dyn Future<Output = Result<DecisionRecord, CouncilError>> + Send>>;
+
+/// A run under way, as a stream of its events.
+///
+/// Nothing runs in the background: the run is polled by whoever reads the stream, so a slow reader slows the run instead of filling memory.
+/// When the stream has ended, [`RunStream::outcome`] gives the result at once.
+pub struct RunStream {
+    run: RunId,
+    events: Arc<EventQueue>,
+    work: Option<Work>,
+    outcome: Option<Result<DecisionRecord, CouncilError>>,
+}
+
+impl RunStream {
+    /// The run's id.
+    pub const fn run_id(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The next event; `None` when the run has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// Runs to the end, passing over what events are left, and gives the result.
+    ///
+    /// # Errors
+    /// As for [`AsyncOrchestrator::process_request`].
+    pub async fn outcome(mut self) -> Result<Orchestrated, Error> {
+        while self.next().await.is_some() {}
+        match self.outcome {
+            Some(outcome) => Ok(Orchestrated::new(outcome?)),
+            // The stream ends only after the work has; this arm is for the compiler.
+            None => Err(CouncilError::NoAnswer { failures: Vec::new() }.into()),
+        }
+    }
+}
+
+impl Stream for RunStream {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        if let Some(event) = self.events.pop() {
+            return Poll::Ready(Some(event));
+        }
+        let Some(work) = self.work.as_mut() else { return Poll::Ready(None) };
+        let polled = work.as_mut().poll(context);
+        if let Poll::Ready(outcome) = polled {
+            self.outcome = Some(outcome);
+            self.work = None;
+        }
+        match (self.events.pop(), &self.work) {
+            (Some(event), _) => Poll::Ready(Some(event)),
+            (None, None) => Poll::Ready(None),
+            (None, Some(_)) => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for RunStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunStream")
+            .field("run", &self.run)
+            .field("ended", &self.work.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The events of one poll of the run. It is emptied before the run is polled again, so what one poll can emit bounds it.
+#[derive(Debug, Default)]
+struct EventQueue(Mutex<VecDeque<Event>>);
+
+impl EventQueue {
+    fn pop(&self) -> Option<Event> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+impl Observer for EventQueue {
+    fn observe(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(event.clone());
+    }
+}

@@ -1,0 +1,297 @@
+//! From the settings to targets: vendors with their keys, servers with their addresses, a caller's own providers, the embedded model.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_orchestrator_core::{Capabilities, LlmProvider, ModelRef, ProviderError};
+use async_orchestrator_providers::{
+    AnthropicConfig, AnthropicCredential, AnthropicProvider, AnthropicVersion, Catalogue, InvalidConfig,
+    ModelEntry, OpenAiConfig, OpenAiDialect, OpenAiProvider, ProviderKind as CatalogueKind, ProxyConfig,
+    RemoteModel, Transport, TransportConfig, TrustRoots,
+};
+use async_orchestrator_resilience::Target;
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::{
+    Credential, Dialect, EMBEDDED_PROVIDER, ModelSettings, NetworkSettings, ProviderKind, ProviderSettings,
+    Settings, seating::Vendor,
+};
+
+/// Everything that a model name can lead to.
+pub(crate) struct Registry {
+    transport: Transport,
+    catalogue: Catalogue,
+    endpoints: BTreeMap<String, Endpoint>,
+    custom: Vec<Arc<dyn LlmProvider>>,
+    local: Option<Local>,
+    made: BTreeMap<ModelRef, (Target, Capabilities)>,
+}
+
+/// The model that runs in this process.
+pub(crate) struct Local {
+    pub(crate) provider: Arc<dyn LlmProvider>,
+    pub(crate) target: Target,
+}
+
+/// One configured vendor or server.
+enum Endpoint {
+    OpenAi { config: OpenAiConfig, streaming: bool },
+    Anthropic { config: AnthropicConfig, streaming: bool },
+}
+
+/// How the servers of `network` are reached.
+pub(crate) fn transport_config(network: &NetworkSettings) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    if let Some(limit) = network.connect_timeout {
+        config.connect_timeout = limit;
+    }
+    if let Some(bytes) = network.body_bytes_max {
+        config.body_bytes_max = bytes;
+    }
+    if let Some(bytes) = network.event_bytes_max {
+        config.event_bytes_max = bytes;
+    }
+    config.proxy = ProxyConfig {
+        https: network.https_proxy.clone(),
+        http: network.http_proxy.clone(),
+        all: network.all_proxy.clone(),
+        no_proxy: network.no_proxy.clone(),
+    };
+    config.roots = match (&network.ca_file, &network.ca_directory) {
+        (None, None) => TrustRoots::default(),
+        (file, directory) => TrustRoots::Files { file: file.clone(), directory: directory.clone() },
+    };
+    config
+}
+
+impl Registry {
+    pub(crate) fn new(
+        settings: &Settings,
+        transport: Transport,
+        custom: Vec<Arc<dyn LlmProvider>>,
+        local: Option<Local>,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let entries = settings.models.iter().map(|(model, entry)| (model.clone(), catalogue_entry(entry)));
+        let catalogue = Catalogue::builtin().with_entries(entries);
+        let mut endpoints = BTreeMap::new();
+        for (name, provider) in &settings.providers {
+            match endpoint(name, provider) {
+                Ok(endpoint) => {
+                    endpoints.insert(name.clone(), endpoint);
+                }
+                Err(problem) => problems.push(format!("provider {name}: {problem}")),
+            }
+        }
+        Self { transport, catalogue, endpoints, custom, local, made: BTreeMap::new() }
+    }
+
+    /// The sources of models for seats whose list is not given, in the order of preference.
+    pub(crate) fn vendors(&self, settings: &Settings, problems: &mut Vec<String>) -> Vec<Vendor> {
+        let mut vendors: Vec<Vendor> = Vec::new();
+        for provider in &self.custom {
+            let model = provider.capabilities().target.clone();
+            vendors.push(Vendor { strong: model.clone(), fast: model });
+        }
+        // The two vendors come first; which of them leads is of no weight, since seats take turns.
+        let rank = |name: &str| match name {
+            "openai" => 0,
+            "anthropic" => 1,
+            _ => 2,
+        };
+        let mut names: Vec<&String> = self.endpoints.keys().collect();
+        names.sort_by_key(|name| (rank(name), name.as_str()));
+        for name in names {
+            let Some(provider) = settings.providers.get(name) else { continue };
+            match self.vendor(name, provider) {
+                Ok(vendor) => vendors.push(vendor),
+                Err(problem) => problems.push(format!("provider {name}: {problem}")),
+            }
+        }
+        if vendors.is_empty()
+            && let Some(local) = &self.local
+        {
+            let model = local.provider.capabilities().target.clone();
+            vendors.push(Vendor { strong: model.clone(), fast: model });
+        }
+        vendors
+    }
+
+    fn vendor(&self, name: &str, provider: &ProviderSettings) -> Result<Vendor, String> {
+        let own = &provider.models;
+        let table =
+            matches!(name, "openai" | "anthropic").then(|| self.catalogue.default_models(kind_of(provider)));
+        let table = table.flatten();
+        let strong = own.strong.clone().or_else(|| table.map(|table| table.strong.clone()));
+        let fast =
+            own.fast.clone().or_else(|| own.strong.clone()).or_else(|| table.map(|table| table.fast.clone()));
+        let (Some(strong), Some(fast)) = (strong.or_else(|| fast.clone()), fast) else {
+            return Err(format!(
+                "say which model it serves: `models = {{ strong = \"...\" }}` in [providers.{name}]"
+            ));
+        };
+        let model = |text: &str| ModelRef::try_new(name, text).map_err(|error| error.to_string());
+        Ok(Vendor { strong: model(&strong)?, fast: model(&fast)? })
+    }
+
+    /// The target that `model` names, and what it can do.
+    pub(crate) fn target(&mut self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+        if let Some(made) = self.made.get(model) {
+            return Ok(made.clone());
+        }
+        let made = self.make(model)?;
+        self.made.insert(model.clone(), made.clone());
+        Ok(made)
+    }
+
+    fn make(&self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+        if let Some(own) = self.custom.iter().find(|provider| provider.capabilities().target == *model) {
+            return Ok((Target::remote(Arc::clone(own)), own.capabilities().clone()));
+        }
+        if model.provider() == EMBEDDED_PROVIDER {
+            return self.embedded(model);
+        }
+        let invalid = |error: InvalidConfig| error.to_string();
+        let transport = self.transport.clone();
+        let (provider, streaming): (Arc<dyn LlmProvider>, bool) = match self.endpoints.get(model.provider()) {
+            Some(Endpoint::OpenAi { config, streaming }) => {
+                let made = OpenAiProvider::new(transport, config, model.model(), &self.catalogue)
+                    .map_err(invalid)?;
+                (Arc::new(made), *streaming)
+            }
+            Some(Endpoint::Anthropic { config, streaming }) => {
+                let made = AnthropicProvider::new(transport, config, model.model(), &self.catalogue)
+                    .map_err(invalid)?;
+                (Arc::new(made), *streaming)
+            }
+            None => return Err(self.unknown_provider(model)),
+        };
+        let capabilities = provider.capabilities().clone();
+        let target = Target::remote(provider);
+        Ok((if streaming { target } else { target.whole() }, capabilities))
+    }
+
+    fn embedded(&self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+        let Some(local) = &self.local else {
+            return Err(format!("{model}: this build or configuration has no embedded model"));
+        };
+        let capabilities = local.provider.capabilities();
+        if capabilities.target != *model {
+            return Err(format!("{model}: the embedded model here is {}", capabilities.target));
+        }
+        Ok((local.target.clone(), capabilities.clone()))
+    }
+
+    /// Asks the server of `provider` for the names of its models.
+    pub(crate) fn lister(
+        name: &str,
+        provider: &ProviderSettings,
+        transport: Transport,
+    ) -> Result<BoxFuture<'static, Result<Vec<String>, ProviderError>>, String> {
+        let catalogue = Catalogue::builtin();
+        let invalid = |error: InvalidConfig| error.to_string();
+        let names = |models: Vec<RemoteModel>| models.into_iter().map(|model| model.id).collect();
+        Ok(match endpoint(name, provider)? {
+            Endpoint::OpenAi { config, .. } => {
+                let lister = OpenAiProvider::new(transport, &config, "any", &catalogue).map_err(invalid)?;
+                Box::pin(async move { lister.list_models().await.map(names) })
+            }
+            Endpoint::Anthropic { config, .. } => {
+                let lister =
+                    AnthropicProvider::new(transport, &config, "any", &catalogue).map_err(invalid)?;
+                Box::pin(async move { lister.list_models().await.map(names) })
+            }
+        })
+    }
+
+    fn unknown_provider(&self, model: &ModelRef) -> String {
+        let custom = self.custom.iter().map(|provider| provider.capabilities().target.provider());
+        let mut known: Vec<&str> = self.endpoints.keys().map(String::as_str).chain(custom).collect();
+        known.extend(self.local.is_some().then_some(EMBEDDED_PROVIDER));
+        let key = match model.provider() {
+            "openai" => "; set OPENAI_API_KEY",
+            "anthropic" => "; set ANTHROPIC_API_KEY",
+            _ => "",
+        };
+        let known = if known.is_empty() { String::from("none") } else { known.join(", ") };
+        format!("{model}: provider `{}` is not configured{key} (configured: {known})", model.provider())
+    }
+}
+
+fn kind_of(provider: &ProviderSettings) -> CatalogueKind {
+    match provider.kind {
+        ProviderKind::OpenAi => CatalogueKind::OpenAi,
+        ProviderKind::Anthropic => CatalogueKind::Anthropic,
+    }
+}
+
+fn catalogue_entry(settings: &ModelSettings) -> ModelEntry {
+    ModelEntry {
+        price: settings.price(),
+        context_window: settings.context_window,
+        output_tokens_max: settings.output_tokens_max,
+    }
+}
+
+fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String> {
+    let credential = provider.credential();
+    let official = provider.base_url() == provider.kind.official_base_url();
+    if official && credential.as_ref().is_none_or(|credential| !is_present(credential)) {
+        return Err(format!(
+            "it has no key: set {}, or take it out of the configuration",
+            key_name(provider.kind)
+        ));
+    }
+    let reveal = |source: &crate::KeySource| source.reveal().map_err(|error| error.to_string());
+    let streaming = provider.streaming;
+    match provider.kind {
+        ProviderKind::OpenAi => {
+            let key: Option<SecretString> = match &credential {
+                Some(Credential::ApiKey(source) | Credential::AuthToken(source)) => Some(reveal(source)?),
+                None => None,
+            };
+            let mut config = OpenAiConfig::compatible(name, provider.base_url());
+            config.key = key;
+            config.dialect = match provider.dialect() {
+                Dialect::Official => OpenAiDialect::Official,
+                Dialect::Compatible => OpenAiDialect::Compatible,
+            };
+            config.organization.clone_from(&provider.organization);
+            config.project.clone_from(&provider.project);
+            config.structured_output = provider.structured_output;
+            Ok(Endpoint::OpenAi { config, streaming })
+        }
+        ProviderKind::Anthropic => {
+            let credential = match &credential {
+                Some(Credential::ApiKey(source)) => AnthropicCredential::ApiKey(reveal(source)?),
+                Some(Credential::AuthToken(source)) => AnthropicCredential::AuthToken(reveal(source)?),
+                None => AnthropicCredential::None,
+            };
+            let mut config = AnthropicConfig::official(credential);
+            name.clone_into(&mut config.name);
+            provider.base_url().clone_into(&mut config.base_url);
+            config.structured_output = provider.structured_output;
+            if let Some(version) = &provider.version {
+                config.version = match version.as_str() {
+                    "2023-06-01" => AnthropicVersion::V2023_06_01,
+                    "2026-10-21" => AnthropicVersion::V2026_10_21,
+                    other => return Err(format!("version `{other}` is none of 2023-06-01, 2026-10-21")),
+                };
+            }
+            Ok(Endpoint::Anthropic { config, streaming })
+        }
+    }
+}
+
+fn is_present(credential: &Credential) -> bool {
+    match credential {
+        Credential::ApiKey(source) | Credential::AuthToken(source) => source.is_present(),
+    }
+}
+
+const fn key_name(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::OpenAi => "OPENAI_API_KEY",
+        ProviderKind::Anthropic => "ANTHROPIC_API_KEY",
+    }
+}
