@@ -1,0 +1,145 @@
+//! `orchestrator ask`: one question, its answer, and as much of how it came about as was asked for.
+
+use std::path::Path;
+
+use async_orchestrator::{AsyncOrchestrator, Event, MicroUsd, Orchestrated, Plan, RunStream, TriageRequest};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Ask, Global},
+    exit::{Exit, Failure},
+    input, output,
+    settings::load_for,
+    view::{View, report},
+};
+
+/// What is printed as the run goes and at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Record,
+    Lines,
+}
+
+pub(crate) async fn run(global: &Global, ask: Ask) -> Result<(), Failure> {
+    tokio::select! {
+        biased;
+        // Leaving this select drops the run, and with it every call that is under way.
+        interrupted = tokio::signal::ctrl_c() => match interrupted {
+            Ok(()) => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::new(Exit::Failed, format!("signals cannot be received: {error}"))),
+        },
+        outcome = Box::pin(answer(global, &ask)) => outcome,
+    }
+}
+
+async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
+    let form = match (ask.json, ask.jsonl) {
+        (true, _) => Form::Record,
+        (false, true) => Form::Lines,
+        (false, false) => Form::Text,
+    };
+    let loaded = load_for(global, ask)?;
+    // Reading stdin may wait for a person; it must not keep Ctrl-C from being heard.
+    let (words, file) = (ask.question.clone(), ask.file.clone());
+    let asked = tokio::task::spawn_blocking(move || input::read(&words, file.as_deref())).await;
+    let asked = asked.map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
+    let mut request = TriageRequest::new(asked.question);
+    request.context = asked.context;
+    if let Some(path) = &ask.schema {
+        request = request.output_schema(schema(path)?);
+    }
+    let mut view = View::new(ask.quiet);
+    let orchestrator =
+        AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer()).build()?;
+    let plan = orchestrator.plan(&request)?;
+    if ask.dry_run {
+        return dry_run(&plan, form);
+    }
+    view.planned(&plan);
+    prepare(&orchestrator, &mut view).await?;
+    let run = orchestrator.stream_request(request);
+    let result = match form {
+        Form::Lines => lines(run).await,
+        Form::Text | Form::Record => drain(run).await,
+    };
+    view.close();
+    let result = result?;
+    print(&result, ask, form)?;
+    if !ask.quiet && form == Form::Text {
+        output::note(&report::summary(&result));
+    }
+    Ok(())
+}
+
+#[cfg(feature = "embedded")]
+async fn prepare(orchestrator: &AsyncOrchestrator, view: &mut View) -> Result<(), Failure> {
+    let progress = view.fetching();
+    orchestrator.prepare(&|event| progress.show(event)).await?;
+    progress.close();
+    Ok(())
+}
+
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unused_async, reason = "the same call as with the feature")]
+async fn prepare(_: &AsyncOrchestrator, _: &mut View) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn drain(mut run: RunStream) -> Result<Orchestrated, Failure> {
+    while run.next().await.is_some() {}
+    Ok(run.outcome().await?)
+}
+
+async fn lines(mut run: RunStream) -> Result<Orchestrated, Failure> {
+    while let Some(event) = run.next().await {
+        output::line(&line_of(&event))?;
+    }
+    Ok(run.outcome().await?)
+}
+
+fn line_of(event: &Event) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}
+
+fn print(result: &Orchestrated, ask: &Ask, form: Form) -> Result<(), Failure> {
+    let document = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
+    let record = || serde_json::to_value(result.record()).unwrap_or_default();
+    match form {
+        Form::Record => output::line(&document(&record())),
+        Form::Lines => output::line(&json!({ "event": "result", "record": record() }).to_string()),
+        Form::Text if ask.schema.is_some() => {
+            // Whoever asks for JSON parses stdout: what must be said first goes to stderr.
+            result.aggregated.heading.iter().for_each(|line| output::note(&format!("[{line}]")));
+            output::line(&result.aggregated.text)
+        }
+        Form::Text => {
+            output::answer(&result.aggregated.to_string())?;
+            let parts = report::parts(result.record(), &ask.show);
+            if parts.is_empty() { Ok(()) } else { output::answer(&parts) }
+        }
+    }
+}
+
+fn dry_run(plan: &Plan, form: Form) -> Result<(), Failure> {
+    match form {
+        Form::Text => output::line(&report::plan(plan)),
+        Form::Record => output::line(&serde_json::to_string_pretty(plan).unwrap_or_default()),
+        Form::Lines => output::line(&serde_json::to_string(plan).unwrap_or_default()),
+    }
+}
+
+fn schema(path: &Path) -> Result<Value, Failure> {
+    let text = input::text_of(path)?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("{}: is no JSON ({error}); a JSON Schema is expected", path.display()),
+        )
+    })
+}
+
+/// Money for people, or that it is unknown.
+pub(crate) fn money(amount: Option<MicroUsd>) -> String {
+    amount.map_or_else(|| String::from("unknown"), |amount| amount.to_string())
+}

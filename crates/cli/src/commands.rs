@@ -1,0 +1,13 @@
+//! The commands beside `ask`, one a file. Each does its work and prints it; `main` alone knows them all.
+
+mod columns;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod models;
+pub(crate) mod prompts;
+pub(crate) mod schema;
+pub(crate) mod shell;
+pub(crate) mod simulate;
+mod stop;
+mod weights;
+mod words;

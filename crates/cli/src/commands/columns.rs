@@ -1,0 +1,24 @@
+//! Sets rows of short texts in columns, for people.
+
+/// The rows as lines, each indented by two blanks; every column but the last is as wide as its widest cell.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell_and_end_without_blanks() {
+        let rows = [["a", "bb", ""], ["ccc", "ü", "d"]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows), ["  a    bb", "  ccc  ü   d"]);
+        assert!(columns::<2>(&[]).is_empty());
+    }
+}

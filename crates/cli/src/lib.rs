@@ -1,0 +1,54 @@
+//! The `orchestrator` command as a library with one door, so that the tests can build the command like any other crate.
+//!
+//! Reads arguments, runs one command, gives its exit code. What each command does stands in its own file.
+
+mod args;
+mod ask;
+mod commands;
+mod exit;
+mod input;
+mod output;
+mod sanitize;
+mod settings;
+mod view;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+/// Runs the command that the process's arguments name, and gives the process's exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    // Two crypto providers in one tree would make rustls panic at its first use; this names the one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(Exit::Failed, format!("cannot start: {error}")).report(),
+    };
+    let code = runtime.block_on(run(cli));
+    // A blocking read of a terminal that nobody ends must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> std::process::ExitCode {
+    let outcome = match cli.command {
+        Command::Ask(ask) => ask::run(&cli.global, ask).await,
+        Command::Config(config) => commands::config::run(&cli.global, config).await,
+        Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
+        Command::Models(models) => commands::models::run(&cli.global, models).await,
+        Command::Prompts(prompts) => commands::prompts::run(&cli.global, prompts),
+        Command::Schema(schema) => commands::schema::run(&schema),
+        Command::Simulate(simulate) => commands::simulate::run(simulate).await,
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { directory } => commands::shell::man(directory.as_deref()),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
