@@ -1,1 +1,7 @@
 //! Cross-crate tests through the facade and the command, in one binary.
+
+mod bad_input;
+mod command;
+mod council;
+mod embedded;
+mod support;

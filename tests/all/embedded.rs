@@ -1,0 +1,20 @@
+//! The embedded model from end to end, on a tiny random file that the test writes itself.
+
+use crate::support::{DESIGN, Shell, assert_valid_record};
+
+#[test]
+fn a_council_of_the_embedded_model_answers_without_key_and_network() {
+    let shell = Shell::new(Vec::new());
+    let path = shell.home.path().join("tiny.gguf");
+    async_orchestrator_embedded::test_util::write_tiny_model(&path, 7).expect("a model file");
+    let ran = shell.run(&["ask", "--model-file", &path.to_string_lossy(), "--json", DESIGN]);
+    let record = ran.json();
+    assert_valid_record(&record);
+    assert_eq!(record["ballots"].as_array().unwrap().len(), 2);
+    assert_eq!(record["ballots"][0]["judged_by"], "likelihood");
+    assert!(record["answer"]["notices"][0].as_str().unwrap().contains("embedded"), "{record}");
+    let alarms = record["tally"]["audit"]["alarms"].to_string();
+    assert!(alarms.contains("weak_independence"), "{alarms}");
+    let text = shell.run(&["ask", "--model-file", &path.to_string_lossy(), "--quiet", DESIGN]);
+    assert!(text.stdout.contains("demonstration quality"), "{text:?}");
+}
