@@ -51,7 +51,7 @@ impl Live {
             EventKind::RoleStarted { stage, target } => self.begin(seat, stage.name(), target),
             EventKind::Delta { text } => self.with(seat, |line| line.add(text)),
             EventKind::AttemptFailed { cause, .. } => {
-                self.with(seat, |line| line.say(&format!("{cause}, next")))
+                self.with(seat, |line| line.say(&format!("{cause}, next")));
             }
             EventKind::RoleRestarted { target } => self.with(seat, |line| line.restart(target)),
             EventKind::RoleFinished { usage, took_ms, .. } => {
