@@ -29,7 +29,7 @@ fn names_that_nobody_knows() {
     let shell = unreachable();
     shell.run(&["ask", "--role", "boss=openai:x", "why?"]).failed(2, "unknown role `boss`");
     shell.run(&["ask", "--role", "critic=x", "why?"]).failed(2, "provider:model");
-    shell.run(&["ask", "--role", "critic=mars:rover", "why?"]).failed(3, "mars");
+    shell.run(&["ask", "--role", "critic=mars:rover", "why?"]).failed(2, "mars");
     shell.run(&["ask", "--domain", "astrology", "why?"]).failed(2, "general");
     shell.run(&["ask", "--mode", "committee", "why?"]).failed(2, "possible values");
     shell.run(&["schema", "desicion"]).failed(2, "decision");
@@ -41,7 +41,7 @@ fn names_that_nobody_knows() {
 fn values_that_make_no_sense() {
     let shell = unreachable();
     shell.run(&["ask", "--timeout", "0", "why?"]).failed(2, "above zero");
-    shell.run(&["ask", "--budget", "lots", "why?"]).failed(3, "--budget");
+    shell.run(&["ask", "--budget", "lots", "why?"]).failed(2, "--budget");
     let schema = shell.write("no.schema.json", r#"{"type": "strin"}"#);
     shell.run(&["ask", "--schema", &schema, "why?"]).failed(2, "no JSON Schema");
     let garbage = shell.write("garbage.json", "{{{");
@@ -96,7 +96,33 @@ async fn replies_that_are_no_json_become_absences_or_one_clear_error() {
     let talker = Persona::new().reply(ScriptedReply::new("I would rather talk about the weather."));
     let simulator = Simulator::builder().other_models(talker).start().await.unwrap();
     let ran = Shell::new(both_vendors(&simulator)).run(&["ask", DESIGN]);
-    ran.failed(1, "proposer-1 (malformed)");
+    // Prose is a proposal, as from servers that take no schema; as a ballot it is nothing.
+    ran.succeeded();
+    assert!(ran.stdout.contains("quorum") && ran.stdout.contains("critic-1 absent (malformed)"), "{ran:?}");
+    let broken = Persona::new().reply(ScriptedReply::new("{\"answer\": "));
+    let simulator = Simulator::builder().other_models(broken).start().await.unwrap();
+    Shell::new(both_vendors(&simulator)).run(&["ask", DESIGN]).failed(1, "proposer-1 (malformed)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_the_schema_is_no_success() {
+    let talker = Persona::new().reply(ScriptedReply::new("Sure! Here is no json at all"));
+    let simulator = Simulator::builder().other_models(talker).start().await.unwrap();
+    let shell = Shell::new(both_vendors(&simulator));
+    let schema = shell.write("plan.schema.json", &crate::support::plan_schema().to_string());
+    let ran = shell.run(&["ask", "--mode", "express", "--schema", &schema, DESIGN]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("does not satisfy the schema"), "{ran:?}");
+}
+
+#[test]
+fn without_a_home_the_working_directory_configures_nothing() {
+    let shell = Shell::new(Vec::new());
+    let folder = shell.home.path().join(".config/async-orchestrator");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "nonsense = 1\n").unwrap();
+    let ran = shell.command(&["config", "show"]).env_remove("HOME").output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
 }
 
 #[test]

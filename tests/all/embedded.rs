@@ -18,3 +18,25 @@ fn a_council_of_the_embedded_model_answers_without_key_and_network() {
     let text = shell.run(&["ask", "--model-file", &path.to_string_lossy(), "--quiet", DESIGN]);
     assert!(text.stdout.contains("demonstration quality"), "{text:?}");
 }
+
+#[test]
+fn questions_with_short_answers_fit_the_forms_of_the_embedded_model() {
+    let shell = Shell::new(Vec::new());
+    let path = shell.home.path().join("tiny.gguf");
+    async_orchestrator_embedded::test_util::write_tiny_model(&path, 7).expect("a model file");
+    for question in ["2+2", "Is 17 prime?", "Which is larger: A) 3 B) 5?"] {
+        for mode in ["express", "council"] {
+            let ran = shell.run(&[
+                "ask",
+                "--model-file",
+                &path.to_string_lossy(),
+                "--mode",
+                mode,
+                "--quiet",
+                question,
+            ]);
+            ran.succeeded();
+            assert!(!ran.stdout.contains("answer_key"), "{question}: {ran:?}");
+        }
+    }
+}

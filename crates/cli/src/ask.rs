@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{Ask, Global},
+    commands::stop::Stop,
     exit::{Exit, Failure},
     input, output,
     settings::load_for,
@@ -22,13 +23,12 @@ enum Form {
 }
 
 pub(crate) async fn run(global: &Global, ask: Ask) -> Result<(), Failure> {
+    let mut stop = Stop::new()
+        .map_err(|error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))?;
     tokio::select! {
         biased;
         // Leaving this select drops the run, and with it every call that is under way.
-        interrupted = tokio::signal::ctrl_c() => match interrupted {
-            Ok(()) => Err(Failure::interrupted()),
-            Err(error) => Err(Failure::new(Exit::Failed, format!("signals cannot be received: {error}"))),
-        },
+        () = stop.asked() => Err(Failure::interrupted()),
         outcome = Box::pin(answer(global, &ask)) => outcome,
     }
 }
@@ -111,13 +111,24 @@ fn print(result: &Orchestrated, ask: &Ask, form: Form) -> Result<(), Failure> {
         Form::Text if ask.schema.is_some() => {
             // Whoever asks for JSON parses stdout: what must be said first goes to stderr.
             result.aggregated.heading.iter().for_each(|line| output::note(&format!("[{line}]")));
-            output::line(&result.aggregated.text)
+            output::line(&result.aggregated.text)?;
+            kept_schema(result)
         }
         Form::Text => {
             output::answer(&result.aggregated.to_string())?;
             let parts = report::parts(result.record(), &ask.show);
             if parts.is_empty() { Ok(()) } else { output::answer(&parts) }
         }
+    }
+}
+
+/// Whoever asks for JSON under a schema and gets something else must not take it for success.
+fn kept_schema(result: &Orchestrated) -> Result<(), Failure> {
+    let failed =
+        result.record().validation.checks.iter().find(|check| check.name == "output_schema" && !check.ok);
+    match failed {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(Exit::Failed, "the answer does not satisfy the schema")),
     }
 }
 

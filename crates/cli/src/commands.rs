@@ -8,6 +8,6 @@ pub(crate) mod prompts;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod simulate;
-mod stop;
+pub(crate) mod stop;
 mod weights;
 mod words;

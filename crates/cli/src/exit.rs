@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use async_orchestrator::{ConfigError, Error, ErrorClass};
+use async_orchestrator::{ConfigError, Error, ErrorClass, Source};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,9 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::Config, error.to_string())
+        // A mistake that is only in the flags is one of usage; the configuration may be in order.
+        let flags = error.problems().iter().all(|problem| matches!(problem.source, Source::Explicit { .. }));
+        Self::new(if flags { Exit::Usage } else { Exit::Config }, error.to_string())
     }
 }
 

@@ -4,8 +4,12 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::{exit::Failure, sanitize};
 
-/// Prints `text` with a line end, as it is. For machines and for texts of our own.
+/// Prints `text` with a line end: as it is for a pipe, on a terminal without what a terminal would obey.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() { raw(&sanitize::for_terminal(text)) } else { raw(text) }
+}
+
+fn raw(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")?;
     Ok(stdout.flush()?)
@@ -26,10 +30,11 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
     let skin = if plain { termimad::MadSkin::no_style() } else { termimad::MadSkin::default_dark() };
     let (width, _) = termimad::terminal_size();
     let width = usize::from(width).clamp(20, 110);
-    line(skin.text(&harmless, Some(width)).to_string().trim_end())
+    raw(skin.text(&harmless, Some(width)).to_string().trim_end())
 }
 
-/// Prints `text` to stderr with a line end; a closed stderr is nobody's affair.
+/// Prints `text` to stderr with a line end, without what a terminal would obey: others' words may be in it, and a log is read on a
+/// terminal one day. A closed stderr is nobody's affair.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", sanitize::for_terminal(text));
 }

@@ -12,12 +12,10 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 const fn is_harmless(c: char) -> bool {
-    match c {
-        '\n' | '\t' => true,
-        // Controls of both ranges, and the marks that turn the direction of writing.
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
-        _ => true,
-    }
+    // Controls of both ranges, the marks that turn the direction of writing, and the two line ends that only some programs know.
+    !matches!(c,
+        '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -26,7 +24,7 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_left() {
-        let hostile = "\u{1b}[2Jhi\u{9b}31m \u{202e}desrever\u{2069}\r\nnext\tend\u{7}";
+        let hostile = "\u{200e}\u{2028}\u{1b}[2Jhi\u{9b}31m \u{202e}desrever\u{2069}\r\nnext\tend\u{7}";
         assert_eq!(for_terminal(hostile), "[2Jhi31m desrever\nnext\tend");
         assert_eq!(one_line("a\n b\u{1b}c"), "a  bc");
     }

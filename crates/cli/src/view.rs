@@ -32,9 +32,11 @@ enum Screen {
 impl View {
     /// Chooses by what stderr is.
     pub(crate) fn new(quiet: bool) -> Self {
-        let screen = match (quiet, io::stderr().is_terminal()) {
+        // The bars hide themselves where nothing can be redrawn, such as on a terminal called `dumb`.
+        let bars = MultiProgress::new();
+        let screen = match (quiet, io::stderr().is_terminal() && !bars.is_hidden()) {
             (true, _) => Screen::Silent,
-            (false, true) => Screen::Live(Live::new(MultiProgress::new())),
+            (false, true) => Screen::Live(Live::new(bars)),
             (false, false) => Screen::Plain,
         };
         Self { shared: Arc::new(Shared(Mutex::new(screen))) }

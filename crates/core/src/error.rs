@@ -30,7 +30,7 @@ impl fmt::Display for TimeoutPhase {
             Self::FirstToken => "waiting for the first token",
             Self::Idle => "waiting between tokens",
             Self::Total => "answering",
-            Self::Deadline => "before the caller's deadline",
+            Self::Deadline => "before the deadline",
         })
     }
 }

@@ -8,7 +8,7 @@ use async_orchestrator_core::{
     RoleOutcome, RoleTask, SeatId, Stage, StatusDetail, TimingRecord, Usage, canonical_hash, millis_between,
 };
 use async_orchestrator_prompts::RenderedPrompt;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::SelectAll};
 use serde_json::json;
 
 use crate::{
@@ -56,6 +56,8 @@ pub(crate) struct Gathered<T> {
     pub(crate) seat: SeatId,
     pub(crate) result: Result<T, SeatFailure>,
     pub(crate) repaired: bool,
+    /// What it wrote last, read or not.
+    pub(crate) text: Option<String>,
 }
 
 /// The output tokens that a reasoning model may think for before it writes; vendors count both against one limit.
@@ -163,56 +165,53 @@ impl Books {
         mut on_value: impl FnMut(SeatId, &T) -> Wait,
     ) -> Result<Vec<Gathered<T>>, CouncilError> {
         let mut results: Vec<Option<Gathered<T>>> = batch.iter().map(|_| None).collect();
-        let mut open: Vec<usize> = (0..batch.len()).collect();
-        let mut current = batch.clone();
-        for prepared in &mut current {
+        let mut batch = batch;
+        for prepared in &mut batch {
             if self.prompts.contains_key(&prepared.name("")) {
                 prepared.turn = Turn::Second;
             }
         }
-        for (round, suffix) in ["", "/repair"].into_iter().enumerate() {
-            if open.is_empty() {
+        let started = line.now();
+        let mut arrivals = SelectAll::new();
+        arrivals.push(line.fan_out(asked(panel, &batch, ""), deadline));
+        while let Some(arrival) = arrivals.next().await {
+            let seat = arrival.call.seat;
+            let Some(at) = batch.iter().position(|prepared| prepared.seat == seat) else { continue };
+            let (Some(prepared), Some(slot)) = (batch.get(at), results.get_mut(at)) else { continue };
+            let value = match &arrival.outcome {
+                RoleOutcome::Failed(failure) => {
+                    Err(SeatFailure { seat, cause: failure.cause, why: failure.why.clone() })
+                }
+                outcome => read(seat, outcome).map_err(|unreadable| {
+                    let text = text_of(outcome);
+                    // The repair goes out now: a seat that is done must not wait for the slowest one of its stage.
+                    let repair =
+                        text.filter(|_| slot.is_none()).and_then(|text| prepared.repair(text, &unreadable.0));
+                    if let Some(repair) = &repair {
+                        arrivals.push(
+                            line.fan_out(asked(panel, std::slice::from_ref(repair), "/repair"), deadline),
+                        );
+                    }
+                    SeatFailure { seat, cause: Cause::Malformed, why: unreadable.0 }
+                }),
+            };
+            let wait = value.as_ref().map_or(Wait::More, |value| on_value(seat, value));
+            let text = text_of(&arrival.outcome).map(str::to_owned);
+            match (&mut *slot, &value) {
+                // A repair that never came about does not change why the seat came to nothing.
+                (Some(_), Err(failure)) if failure.cause != Cause::Malformed => {}
+                (first, _) => {
+                    let repaired = first.is_some();
+                    *first = Some(Gathered { seat, result: value, repaired, text });
+                }
+            }
+            self.arrived(line, arrival).await?;
+            if wait == Wait::Enough {
                 break;
             }
-            let mut again = Vec::new();
-            let started = line.now();
-            let mut arrivals = line.fan_out(asked(panel, &open, &current, suffix), deadline);
-            while let Some(arrival) = arrivals.next().await {
-                let at = open.get(arrival.index).copied().unwrap_or_default();
-                let seat = arrival.call.seat;
-                let value = match &arrival.outcome {
-                    RoleOutcome::Failed(failure) => {
-                        Err(SeatFailure { seat, cause: failure.cause, why: failure.why.clone() })
-                    }
-                    outcome => read(seat, outcome).map_err(|unreadable| {
-                        let next =
-                            text_of(outcome).and_then(|text| current.get(at)?.repair(text, &unreadable.0));
-                        again.extend(next.filter(|_| round == 0).map(|prepared| (at, prepared)));
-                        SeatFailure { seat, cause: Cause::Malformed, why: unreadable.0 }
-                    }),
-                };
-                let wait = value.as_ref().map_or(Wait::More, |value| on_value(seat, value));
-                self.arrived(line, arrival).await?;
-                if let Some(slot) = results.get_mut(at) {
-                    *slot = Some(Gathered { seat, result: value, repaired: round > 0 });
-                }
-                if wait == Wait::Enough {
-                    again.clear();
-                    break;
-                }
-            }
-            drop(arrivals);
-            self.passed(
-                batch.first().map(|first| first.stage),
-                line.now().saturating_duration_since(started),
-            );
-            open = again.iter().map(|(at, _)| *at).collect();
-            for (at, prepared) in again {
-                if let Some(slot) = current.get_mut(at) {
-                    *slot = prepared;
-                }
-            }
         }
+        drop(arrivals);
+        self.passed(batch.first().map(|first| first.stage), line.now().saturating_duration_since(started));
         let mut gathered = Vec::with_capacity(batch.len());
         for (prepared, result) in batch.iter().zip(results) {
             let answer = match result {
@@ -239,7 +238,7 @@ impl Books {
             why: String::from("the winner could no longer change"),
         };
         tell(line, prepared.stage, &failure);
-        Gathered { seat: prepared.seat, result: Err(failure), repaired: false }
+        Gathered { seat: prepared.seat, result: Err(failure), repaired: false, text: None }
     }
 
     pub(crate) async fn arrived(&mut self, line: &Line, arrival: Arrival) -> Result<(), CouncilError> {
@@ -363,9 +362,9 @@ impl Books {
     }
 }
 
-fn asked<'a>(panel: &'a Panel, open: &[usize], current: &[Prepared], suffix: &str) -> Vec<Asked<'a>> {
-    open.iter()
-        .filter_map(|at| current.get(*at))
+fn asked<'a>(panel: &'a Panel, batch: &[Prepared], suffix: &str) -> Vec<Asked<'a>> {
+    batch
+        .iter()
         .filter_map(|prepared| Some(Asked { seat: panel.seat(prepared.seat)?, call: prepared.call(suffix) }))
         .collect()
 }

@@ -1,4 +1,4 @@
-//! The engine's only way to ask: a batch of serialisable calls goes out at once, outcomes come back as `(index, outcome)` in the order of arrival.
+//! The engine's only way to ask: a batch of serialisable calls goes out at once, outcomes come back with their calls in the order of arrival.
 //!
 //! Nothing is spawned: the batch owns its calls, and dropping it cancels them. A failure is an outcome like any other.
 
@@ -41,7 +41,6 @@ pub(crate) struct Asked<'a> {
 
 /// One outcome of a batch.
 pub(crate) struct Arrival {
-    pub(crate) index: usize,
     pub(crate) call: RoleCall,
     pub(crate) outcome: RoleOutcome,
 }
@@ -65,13 +64,12 @@ impl Line {
     pub(crate) fn fan_out<'a>(&'a self, batch: Vec<Asked<'a>>, deadline: Deadline) -> BoxStream<'a, Arrival> {
         let calls: FuturesUnordered<BoxFuture<'a, Arrival>> = batch
             .into_iter()
-            .enumerate()
-            .map(|(index, asked)| Box::pin(self.ask(index, asked, deadline)) as BoxFuture<'a, Arrival>)
+            .map(|asked| Box::pin(self.ask(asked, deadline)) as BoxFuture<'a, Arrival>)
             .collect();
         calls.boxed()
     }
 
-    async fn ask(&self, index: usize, asked: Asked<'_>, deadline: Deadline) -> Arrival {
+    async fn ask(&self, asked: Asked<'_>, deadline: Deadline) -> Arrival {
         let Asked { seat, call } = asked;
         let started = self.now();
         let context = CallContext {
@@ -95,7 +93,7 @@ impl Line {
         let took_ms = millis_between(started, self.now());
         let outcome = outcome.unwrap_or_else(|error| RoleOutcome::Failed(failure(error)));
         context.emit(finished(&call, &outcome, took_ms));
-        Arrival { index, call, outcome }
+        Arrival { call, outcome }
     }
 }
 

@@ -39,6 +39,12 @@ fn plain(answer: String) -> Proposal {
     Proposal { answer_key: None, answer, claims: Vec::new(), confidence: 0.5, abstain: false }
 }
 
+/// A reply in prose as a proposal. What was meant to be JSON and is not is no prose.
+pub(crate) fn prose(text: &str) -> Option<Proposal> {
+    let text = text.trim();
+    (!text.is_empty() && !text.starts_with(['{', '[', '`'])).then(|| bounded(plain(text.to_owned())))
+}
+
 fn bounded(mut proposal: Proposal) -> Proposal {
     proposal.claims.truncate(CLAIMS_MAX);
     for (at, claim) in proposal.claims.iter_mut().enumerate() {

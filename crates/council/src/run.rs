@@ -9,7 +9,7 @@ mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use async_orchestrator_core::{
@@ -23,10 +23,10 @@ use finish::Finished;
 
 use crate::{
     Checker, CouncilError, Panel, Quorum, Seat, SeatFailure,
-    books::{Books, Prepared, Wait},
+    books::{Books, Prepared, Wait, text_of},
     checks::{Checked, OutputSchema, Subject},
     fan_out::Line,
-    proposal::{commit, read_proposal, short_key, standing},
+    proposal::{commit, prose, read_proposal, short_key, standing},
     vote::{Field, quorum_state},
 };
 
@@ -52,8 +52,8 @@ pub(crate) struct Run<'a> {
 }
 
 /// How much of the time that is left a stage may use: a slow stage must not eat the time of those after it.
-const PROPOSE_SHARE: f64 = 0.45;
-const REVIEW_SHARE: f64 = 0.45;
+const PROPOSE_SHARE: f64 = 0.6;
+const REVIEW_SHARE: f64 = 0.5;
 
 impl Setting<'_> {
     fn input(&self) -> PromptInput<'_> {
@@ -136,8 +136,14 @@ impl Run<'_> {
             kinds.insert(seat.id, prompt.reply);
             batch.push(Prepared::write(setting.panel, seat.id, Stage::Propose, prompt));
         }
+        // Some servers take no schema and answer in prose, twice: an answer without claims is better than none.
+        let asked_again: Mutex<BTreeSet<SeatId>> = Mutex::default();
         let read = |seat: SeatId, outcome: &RoleOutcome| {
-            read_proposal(kinds.get(&seat).copied().unwrap_or(ReplyKind::Text), outcome)
+            let read = read_proposal(kinds.get(&seat).copied().unwrap_or(ReplyKind::Text), outcome);
+            let first = || asked_again.lock().unwrap_or_else(PoisonError::into_inner).insert(seat);
+            read.or_else(|unreadable| {
+                if first() { Err(unreadable) } else { text_of(outcome).and_then(prose).ok_or(unreadable) }
+            })
         };
         let until = setting.until(PROPOSE_SHARE);
         let gathered =
@@ -151,7 +157,13 @@ impl Run<'_> {
                     }
                     given.push((answer.seat, proposal));
                 }
-                Err(failure) => self.books.absent(&failure, "one proposal less"),
+                // The same where the second reply never came.
+                Err(failure) => match answer.text.as_deref().and_then(prose) {
+                    Some(proposal) if failure.cause == Cause::Malformed => {
+                        given.push((answer.seat, proposal));
+                    }
+                    _ => self.books.absent(&failure, "one proposal less"),
+                },
             }
         }
         let mut records = commit(self.setting.decision.answer_kind, given)?;

@@ -27,12 +27,13 @@ pub struct Directories {
 impl Directories {
     /// The directories that `environment` leads to.
     ///
-    /// Without a home (`HOME`, on Windows `USERPROFILE`) the working directory stands in for it.
+    /// Without a home (`HOME`, on Windows `USERPROFILE`) the root directory stands in for it, never the working directory: what lies
+    /// there may be another's.
     pub fn from_environment(environment: &Environment) -> Self {
         let home = ["HOME", "USERPROFILE"]
             .into_iter()
             .find_map(|name| environment.value(name))
-            .map_or_else(|| PathBuf::from("."), PathBuf::from);
+            .map_or_else(|| PathBuf::from("/"), PathBuf::from);
         let base = |variable: &str, below_home: &str| {
             environment
                 .value(variable)

@@ -33,8 +33,15 @@ struct Variable {
 impl Environment {
     /// The environment of this process. Variables whose name or value is no UTF-8 are left out.
     pub fn from_process() -> Self {
+        let text = |value: std::ffi::OsString| value.into_string().ok();
+        // Without a usable HOME the user's own is looked up: a directory that happens to be the current one must not configure us.
+        let home = std::env::home_dir()
+            .filter(|home| home.is_absolute())
+            .and_then(|home| text(home.into_os_string()));
         std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+            .filter(|(name, value)| name != "HOME" || Path::new(value).is_absolute())
+            .chain(home.map(|home| ("HOME".to_owned(), home)))
             .collect()
     }
 

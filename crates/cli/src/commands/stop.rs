@@ -3,7 +3,7 @@
 use std::io;
 
 /// Ctrl-C and SIGTERM, caught from the moment this is made: an early one is not lost.
-pub(super) struct Stop {
+pub(crate) struct Stop {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -12,19 +12,19 @@ pub(super) struct Stop {
 
 impl Stop {
     #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     #[cfg(not(unix))]
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// Returns when one of them came.
     #[cfg(unix)]
-    pub(super) async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -33,7 +33,7 @@ impl Stop {
 
     /// Returns when Ctrl-C was pressed.
     #[cfg(not(unix))]
-    pub(super) async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without a handler there is no Ctrl-C to wait for; the system ends the process itself.
             std::future::pending::<()>().await;

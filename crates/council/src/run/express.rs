@@ -9,12 +9,14 @@ use async_orchestrator_core::{
     AnswerSource, Audit, DecisionRecord, FinishReason, QuorumState, Role, RoleOutcome, SeatId, Stage, Status,
     StopReason, Tally, TallyRule,
 };
+use async_orchestrator_prompts::ReplyKind;
 
 use super::{Run, finish::Finished};
 use crate::{
     CouncilError,
     books::{Prepared, Wait, completion_of},
     checks::OutputSchema,
+    proposal::read_proposal,
     reply::Unreadable,
 };
 
@@ -26,8 +28,8 @@ impl Run<'_> {
         let nobody = CouncilError::NoAnswer { failures: Vec::new() };
         let Some(seat) = setting.panel.of(Role::Proposer).next() else { return Err(nobody) };
         let prompt = setting.render(seat, Stage::Answer, &setting.input())?;
+        let reader = Reader { kind: prompt.reply, schema: setting.schema, refused: Mutex::default() };
         let batch = vec![Prepared::write(setting.panel, seat.id, Stage::Answer, prompt)];
-        let reader = Reader { schema: setting.schema, refused: Mutex::default() };
         let read = |_: SeatId, outcome: &RoleOutcome| reader.read(outcome);
         let gathered = self
             .books
@@ -52,6 +54,7 @@ type Answer = (String, FinishReason);
 /// Reads the one reply. A text that does not satisfy the caller's schema is sent back once; if that does not help either it is still an
 /// answer, and the failed check says what it lacks.
 struct Reader<'a> {
+    kind: ReplyKind,
     schema: Option<&'a OutputSchema>,
     refused: Mutex<Option<Answer>>,
 }
@@ -62,6 +65,10 @@ impl Reader<'_> {
         let text = completion.text.trim();
         if text.is_empty() {
             return Err(Unreadable(String::from("the answer is empty")));
+        }
+        if self.kind == ReplyKind::BriefAnswer {
+            // A very small model fills in a form; its reader wants the sentence.
+            return Ok((read_proposal(self.kind, outcome)?.answer, completion.finish));
         }
         let Some(schema) = self.schema else { return Ok((text.to_owned(), completion.finish)) };
         match schema.document(text) {

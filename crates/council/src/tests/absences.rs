@@ -127,30 +127,30 @@ fn without_any_proposal_the_error_names_every_seat_and_why() {
     let table = Table::of(4, 2)
         .fails("proposer-1", ErrorKind::Unauthorized)
         .fails("proposer-2", ErrorKind::QuotaExhausted)
-        .says("proposer-3", "I am no JSON.")
+        .says("proposer-3", "{ I am no JSON.")
         .says("proposer-4", serde_json::json!({"answer": "I cannot say.", "answer_key": null, "claims": [], "confidence": 0.1, "abstain": true}).to_string());
     check(
         &table,
         &expect![[r#"
-             0 run of 10 seats
-             0 triaged Council
-             0 == propose
-             0 proposer-1 asked to propose
-             0 proposer-2 asked to propose
-             0 proposer-3 asked to propose
-             0 proposer-4 asked to propose
-           100 proposer-1 attempt at vendorn:model-of-proposer-1 failed: auth
-           100 proposer-1 came to nothing: auth
-           100 proposer-2 attempt at vendors:model-of-proposer-2 failed: quota
-           100 proposer-2 came to nothing: quota
-           100 proposer-3 answered in 100 ms
-           100 proposer-4 answered in 100 ms
-           100 proposer-3 asked to propose
-           200 proposer-3 answered in 100 ms
-           200 proposer-3 came to nothing: malformed
-           200 failed
-        error: nobody answered: proposer-1 (auth): vendorn:model-of-proposer-1: the key was not accepted; check the provider's key; proposer-2 (quota): vendors:model-of-proposer-2: the account's quota is used up; check the account's credit and spending limit; proposer-3 (malformed): the reply holds no JSON document; proposer-4 (abstained): it declined to answer
-    "#]],
+                 0 run of 10 seats
+                 0 triaged Council
+                 0 == propose
+                 0 proposer-1 asked to propose
+                 0 proposer-2 asked to propose
+                 0 proposer-3 asked to propose
+                 0 proposer-4 asked to propose
+               100 proposer-1 attempt at vendorn:model-of-proposer-1 failed: auth
+               100 proposer-1 came to nothing: auth
+               100 proposer-2 attempt at vendors:model-of-proposer-2 failed: quota
+               100 proposer-2 came to nothing: quota
+               100 proposer-3 answered in 100 ms
+               100 proposer-4 answered in 100 ms
+               100 proposer-3 asked to propose
+               200 proposer-3 answered in 100 ms
+               200 proposer-3 came to nothing: malformed
+               200 failed
+            error: nobody answered: proposer-1 (auth): vendorn:model-of-proposer-1: the key was not accepted; check the provider's key; proposer-2 (quota): vendors:model-of-proposer-2: the account's quota is used up; check the account's credit and spending limit; proposer-3 (malformed): the reply holds no JSON document; proposer-4 (abstained): it declined to answer
+        "#]],
     );
 }
 
@@ -293,4 +293,18 @@ fn the_observers_note_is_in_the_record() {
     assert_eq!(Table::new().record().tally.audit.observer_note.as_deref(), Some("Nothing stands out."));
     let record = Table::new().says("observer-1", "{\"note\": \"  \"}").record();
     assert_eq!((record.status, record.absences[0].cause), (Status::Partial, Cause::Malformed));
+}
+
+/// Some servers take no schema and answer in prose, whatever is asked of them.
+#[test]
+fn prose_that_stays_prose_is_a_proposal_without_claims() {
+    let record = Table::new().says("proposer-1", "Use one database. It is enough.").record();
+    let proposal = &record.proposals[0].proposal;
+    assert_eq!((proposal.answer.as_str(), proposal.claims.len()), ("Use one database. It is enough.", 0));
+    assert!(record.absences.is_empty() && record.tally.quorum.met);
+    assert_eq!(
+        record.versions.prompts.keys().filter(|call| call.starts_with("proposer-1")).count(),
+        2,
+        "asked twice"
+    );
 }

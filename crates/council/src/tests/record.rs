@@ -139,7 +139,7 @@ proptest! {
                     let kind = ErrorKind::Unavailable;
                     table = table.on(&format!("proposer-{number}"), Script::Fail { after, kind });
                 } else if at < 4 {
-                    let text = if at == 2 { String::from("no JSON") } else { plan(PLANS[at]).to_string() };
+                    let text = if at == 2 { String::from("{ no JSON") } else { plan(PLANS[at]).to_string() };
                     table = table.on(&format!("proposer-{number}"), Script::Answer { after, text });
                 } else {
                     table = table.answering(&format!("critic-{number}"), move |request| {

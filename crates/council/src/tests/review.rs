@@ -157,12 +157,12 @@ fn a_repaired_ballot_counts_and_says_so() {
 }
 
 #[test]
-fn a_repair_that_fails_is_the_cause_of_the_absence() {
+fn a_repair_that_fails_does_not_change_the_cause() {
     let record = Table::new()
         .says("critic-1/review", "A, I think")
         .fails("critic-1/review/repair", ErrorKind::Unavailable)
         .record();
-    assert_eq!(record.absences[0].cause, Cause::Unavailable);
+    assert_eq!(record.absences[0].cause, Cause::Malformed);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const LETTERS: &str = "ABCDEFGHIJ";
 /// The longest [`SENTENCE`].
 const SENTENCE_TOKENS: u32 = 320;
 /// The longest `answer_key` and the object around it and a sentence.
-const FRAME_TOKENS: u32 = 80;
+const FRAME_TOKENS: u32 = 320;
 /// One review.
 const REVIEW_TOKENS: u32 = 176;
 /// Tokens of a section's number and heading.

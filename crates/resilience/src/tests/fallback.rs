@@ -119,7 +119,7 @@ fn a_small_window_stays_left_out_when_a_larger_one_fails_otherwise() {
 
 /// Whether the next target is asked after a failure of this kind.
 #[test]
-fn only_a_caller_who_left_or_whose_time_or_money_is_up_stops_the_search() {
+fn only_a_caller_who_left_or_whose_time_is_up_stops_the_search() {
     let goes_on = [
         "invalid",
         "key",

@@ -78,7 +78,7 @@ fn the_deadline_wins_over_a_later_limit_and_says_so() {
     Scene::new("a:one", "stall").deadline(5).streams(&expect![[r#"
         000.0 attempt 1 at a:one
         005.0 attempt 1 at a:one failed: timeout
-        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the caller's deadline
+        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the deadline
         005.0   trail 1 a:one 0..5000 ms timeout
     "#]]);
     Scene::new("a:one", "a 4s b stall").deadline(5).streams(&expect![[r#"
@@ -86,13 +86,13 @@ fn the_deadline_wins_over_a_later_limit_and_says_so() {
         000.0 `a`
         004.0 `b`
         005.0 attempt 1 at a:one failed: timeout
-        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the caller's deadline
+        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the deadline
         005.0   trail 1 a:one 0..5000 ms timeout
     "#]]);
     Scene::new("a:one", "stall").deadline(5).completes(&expect![[r#"
         000.0 attempt 1 at a:one
         005.0 attempt 1 at a:one failed: timeout
-        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the caller's deadline
+        005.0 error Timeout { phase: Deadline }: a:one: time ran out before the deadline
         005.0   trail 1 a:one 0..5000 ms timeout
     "#]]);
 }
@@ -142,7 +142,7 @@ fn a_stream_without_its_terminal_event_is_truncated_never_a_short_success() {
 fn a_late_call_is_turned_away_before_it_costs_anything() {
     let scene = Scene::new("a:one", "Hello end").or("b:two", "Hello end").deadline(0);
     scene.streams(&expect![[r#"
-        000.0 error Timeout { phase: Deadline }: a:one: time ran out before the caller's deadline: no time was left to begin the call
+        000.0 error Timeout { phase: Deadline }: a:one: time ran out before the deadline: no time was left to begin the call
     "#]]);
     assert!(scene.calls().iter().all(Vec::is_empty));
 }
@@ -153,7 +153,7 @@ fn a_fallback_for_which_no_time_is_left_does_not_begin() {
     scene.streams(&expect![[r#"
         000.0 attempt 1 at a:one
         005.0 attempt 1 at a:one failed: unavailable
-        005.0 error Unavailable: a:one: the server cannot be reached or failed: its fallbacks failed too: b:two: time ran out before the caller's deadline: no time was left to begin the call
+        005.0 error Unavailable: a:one: the server cannot be reached or failed: its fallbacks failed too: b:two: time ran out before the deadline: no time was left to begin the call
         005.0   trail 1 a:one 0..5000 ms unavailable
     "#]]);
     assert_eq!(scene.calls().last().map(Vec::len), Some(0));

@@ -31,6 +31,8 @@ impl From<io::Error> for Refusal {
 pub(super) fn check(path: &Path, existing: Existing) -> Result<(), Refusal> {
     match fs::symlink_metadata(path) {
         _ if path.is_dir() => Err(Refusal::Directory),
+        // A device or a pipe is no file to be replaced.
+        Ok(_) if path.exists() && !path.is_file() => Err(Refusal::Exists),
         Ok(_) if existing == Existing::Kept => Err(Refusal::Exists),
         Ok(_) | Err(_) => Ok(()),
     }
