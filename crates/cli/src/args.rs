@@ -106,7 +106,7 @@ pub(crate) struct Ask {
     /// Seat a role: `proposer=openai:gpt-5.5,anthropic:claude-sonnet-5-5` is one seat and its fallbacks in order. Repeat it for more seats.
     #[arg(long, value_name = "ROLE=MODEL[,MODEL...]")]
     pub(crate) role: Vec<String>,
-    /// The answer must be JSON under the JSON Schema in this file.
+    /// The answer must be JSON under the JSON Schema in this file; one that is not is printed and ends with exit code 1.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
     /// How long the whole run may take: `90`, `90s`, `2m`.

@@ -21,21 +21,21 @@ pub(crate) enum Exit {
     Budget = 6,
     /// Time ran out without an answer.
     Timeout = 7,
-    /// Ctrl-C.
+    /// Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
 /// The text that `--help` ends with.
 pub(crate) const HELP: &str = "Exit codes:
   0    an answer was printed (a degraded one too, and it says so)
-  1    failed, or a server could not be reached
+  1    failed, or a server could not be reached, or the answer breaks its --schema
   2    wrong usage or input
   3    wrong configuration
   4    a key was not accepted
   5    the quorum was not reached (nothing was proposed, or --strict)
   6    a budget or a rate limit ended the run
   7    time ran out without an answer
-  130  interrupted";
+  130  interrupted (Ctrl-C or SIGTERM)";
 
 /// Why a command ends without success.
 #[derive(Debug)]
