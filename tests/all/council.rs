@@ -201,6 +201,9 @@ async fn a_budget_is_kept_and_an_unknown_price_is_no_zero() {
     let unpriced = orchestrator(both_vendors(&simulator), roles.to_vec());
     assert_eq!(unpriced.process_request(request()).await.unwrap_err().class(), ErrorClass::Budget);
     assert_eq!(simulator.stats().calls_started, 0, "nothing was called");
+    let most = priced.plan(&TriageRequest::new(DESIGN)).unwrap().cost_max.expect("both vendors have prices");
+    let covered = priced.process_request(TriageRequest::new(DESIGN).budget(most)).await.unwrap();
+    assert_eq!(covered.record().absences, [], "what the plan calls the most is enough for every seat");
     let free = TriageRequest::new("2 + 2?").mode(ModeChoice::Express);
     let record = unpriced.process_request(free).await.unwrap().into_record();
     assert_eq!(record.cost.micro_usd, None, "unknown, not free");

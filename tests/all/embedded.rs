@@ -40,3 +40,22 @@ fn questions_with_short_answers_fit_the_forms_of_the_embedded_model() {
         }
     }
 }
+
+#[test]
+fn a_question_that_was_read_in_part_is_a_note_in_the_record() {
+    let shell = Shell::new(Vec::new());
+    let path = shell.home.path().join("tiny.gguf");
+    async_orchestrator_embedded::test_util::write_tiny_model(&path, 7).expect("a model file");
+    let alarms = |question: &str, mode: &str| {
+        let path = path.to_string_lossy();
+        let ran = shell.run(&["ask", "--model-file", &path, "--mode", mode, "--json", question]);
+        ran.json()["tally"]["audit"]["alarms"].to_string()
+    };
+    let long = "Which of the many plans is the best one? ".repeat(2_000);
+    for mode in ["express", "council"] {
+        let noted = alarms(&long, mode);
+        assert!(noted.contains("prompt_shortened") && noted.contains("proposer-1"), "{noted}");
+    }
+    let short = alarms("2+2", "express");
+    assert!(!short.contains("prompt_shortened"), "{short}");
+}

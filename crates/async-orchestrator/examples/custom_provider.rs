@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_orchestrator::{
     AsyncOrchestrator, CallContext, Capabilities, Completion, CompletionRequest, CompletionStream,
-    FinishReason, LlmProvider, ModeChoice, ModelRef, Price, ProviderError, StreamEvent, TriageRequest, Usage,
-    UsageSource,
+    FinishReason, LlmProvider, ModeChoice, ModelRef, Price, PromptRead, ProviderError, StreamEvent,
+    TriageRequest, Usage, UsageSource,
 };
 use async_trait::async_trait;
 
@@ -34,6 +34,7 @@ impl Counter {
             usage: Usage::default(),
             usage_source: UsageSource::Estimated,
             answered_by: self.capabilities.target.clone(),
+            prompt_read: PromptRead::Whole,
             request_id: None,
             trail: Vec::new(),
         }

@@ -43,10 +43,10 @@ pub use async_orchestrator_core::{
     Absence, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, BallotRecord, CallContext, Capabilities,
     Cause, Clock, Completion, CompletionRequest, CompletionStream, DecisionRecord, Dissent, Domain,
     ErrorKind, Event, EventKind, FinishReason, HistoryStore, Journal, JournalEntry, LikelihoodJudge,
-    LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, ProposalRecord,
-    ProviderError, ReplyFormat, Role, RoleDefinition, RunId, SeatId, Stage, Status, StreamEvent,
-    StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage, UsageSource,
-    Verdict,
+    LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead,
+    ProposalRecord, ProviderError, ReplyFormat, Role, RoleDefinition, RunId, SeatId, Stage, Status,
+    StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage,
+    UsageSource, Verdict,
 };
 pub use async_orchestrator_council::{Checker, CouncilError, InvalidRequest, Panel, SeatFailure};
 pub use async_orchestrator_prompts::{

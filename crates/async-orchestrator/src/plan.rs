@@ -20,6 +20,9 @@ pub struct Plan {
     pub calls: Vec<PlannedCall>,
     /// The sum of the estimates of all calls; `None` if one price is unknown.
     pub cost: Option<MicroUsd>,
+    /// The sum of what the calls may cost at most, which is what a budget reserves; `None` if one price is unknown. Repairs and fallbacks
+    /// come on top.
+    pub cost_max: Option<MicroUsd>,
     /// The oldest date among the prices.
     pub price_as_of: Option<String>,
 }
@@ -39,6 +42,8 @@ pub struct PlannedCall {
     pub tokens_out: u64,
     /// Estimated cost with the first model; `None` if its price is unknown.
     pub cost: Option<MicroUsd>,
+    /// Its cost if the reply is as long as it may be.
+    pub cost_max: Option<MicroUsd>,
 }
 
 /// Plans `request`. The texts of others that a stage will read are assumed to be of a usual length.
@@ -65,6 +70,7 @@ pub(crate) fn plan(council: &Council, request: &TriageRequest) -> Result<Plan, C
     let prices = calls.iter().filter_map(|call| price_of(council, call)).map(|price| price.as_of.clone());
     Ok(Plan {
         cost: calls.iter().map(|call| call.cost).sum::<Option<MicroUsd>>(),
+        cost_max: calls.iter().map(|call| call.cost_max).sum::<Option<MicroUsd>>(),
         price_as_of: prices.min(),
         decision,
         calls,
@@ -108,13 +114,18 @@ fn planned(
     let prompt = council.prompts().render(stage, first.prompt_style, &decision.domain, &input)?;
     let bytes: usize = prompt.messages.iter().map(|message| message.content.len()).sum();
     let tokens_in = estimated_tokens(bytes);
-    let usage = Usage { input_tokens: tokens_in, output_tokens: tokens_out, ..Usage::default() };
+    let longest = u64::from(seat.output_tokens_max(prompt.max_output_tokens));
+    let cost = |output_tokens| {
+        let usage = Usage { input_tokens: tokens_in, output_tokens, ..Usage::default() };
+        first.price.as_ref().map(|price| price.cost(&usage))
+    };
     Ok(PlannedCall {
         seat: seat.id,
         stage,
         models: seat.models.iter().map(|model| model.target.clone()).collect(),
         tokens_in,
         tokens_out,
-        cost: first.price.as_ref().map(|price| price.cost(&usage)),
+        cost: cost(tokens_out),
+        cost_max: cost(longest),
     })
 }

@@ -127,6 +127,24 @@ pub enum FinishReason {
     Other,
 }
 
+/// How much of its prompt a model read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptRead {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its long messages lost their middles, so that it fitted a small window. Who reads the answer must hear of it.
+    Shortened,
+}
+
+impl PromptRead {
+    /// Whether nothing was left out.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
+}
+
 /// A whole reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
@@ -140,6 +158,9 @@ pub struct Completion {
     pub usage_source: UsageSource,
     /// The target that answered, which after a fallback is not the first one asked.
     pub answered_by: ModelRef,
+    /// How much of its prompt the model read.
+    #[serde(default, skip_serializing_if = "PromptRead::is_whole")]
+    pub prompt_read: PromptRead,
     /// The vendor's id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

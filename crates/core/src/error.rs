@@ -221,7 +221,9 @@ impl ErrorKind {
             Self::ContextTooLong => "shorten the question, or name a model with a larger window",
             Self::UnknownModel => "check the model's name",
             Self::Cancelled => "ask again",
-            Self::Refused { by: Guard::Budget, .. } => "raise the budget",
+            Self::Refused { by: Guard::Budget, .. } => {
+                "raise the budget, or give the price of a model that has none"
+            }
             Self::Refused { .. } => "wait, or name a fallback model",
         }
     }

@@ -33,8 +33,8 @@ pub use budget::{BudgetExceeded, BudgetLedger, Reservation};
 pub use capabilities::{Capabilities, PromptStyle, StructuredOutput};
 pub use clock::{Clock, Sleep};
 pub use completion::{
-    ChatRole, Completion, CompletionRequest, CompletionStream, FinishReason, Message, ReplyFormat, Section,
-    StreamEvent,
+    ChatRole, Completion, CompletionRequest, CompletionStream, FinishReason, Message, PromptRead,
+    ReplyFormat, Section, StreamEvent,
 };
 pub use context::{CallContext, EventSink, RunId, millis_between};
 pub use deadline::{AttemptLimits, Deadline};

@@ -1,11 +1,15 @@
 //! What a run has done so far: the calls, their attempts, tokens, times and prompts, and who is missing.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_orchestrator_core::{
-    Absence, Attempt, AttemptOutcome, Cause, Completion, CompletionRequest, CostRecord, Deadline, EventKind,
-    FinishReason, JournalBody, Message, MicroUsd, ModelRef, PromptStyle, ReplyFormat, Role, RoleCall,
-    RoleOutcome, RoleTask, SeatId, Stage, StatusDetail, TimingRecord, Usage, canonical_hash, millis_between,
+    Absence, Alarm, Attempt, AttemptOutcome, Cause, Completion, CompletionRequest, CostRecord, Deadline,
+    EventKind, FinishReason, JournalBody, Message, MicroUsd, ModelRef, PromptRead, PromptStyle, ReplyFormat,
+    Role, RoleCall, RoleOutcome, RoleTask, SeatId, Stage, StatusDetail, TimingRecord, Usage, canonical_hash,
+    millis_between,
 };
 use async_orchestrator_prompts::RenderedPrompt;
 use futures_util::{StreamExt, stream::SelectAll};
@@ -27,6 +31,7 @@ pub(crate) struct Books {
     pub(crate) absences: Vec<Absence>,
     pub(crate) details: Vec<StatusDetail>,
     pub(crate) saved_calls: u64,
+    read_shortened: BTreeSet<SeatId>,
     finish: BTreeMap<SeatId, FinishReason>,
     usage: Vec<(ModelRef, Usage)>,
     per_stage: BTreeMap<String, f64>,
@@ -40,6 +45,8 @@ pub(crate) struct Prepared {
     pub(crate) stage: Stage,
     pub(crate) task: RoleTask,
     pub(crate) prompt_hash: String,
+    /// Whether the prompt shows the caller's texts whole.
+    pub(crate) prompt_read: PromptRead,
     /// Which time the seat is asked in this stage.
     pub(crate) turn: Turn,
 }
@@ -59,9 +66,6 @@ pub(crate) struct Gathered<T> {
     /// What it wrote last, read or not.
     pub(crate) text: Option<String>,
 }
-
-/// The output tokens that a reasoning model may think for before it writes; vendors count both against one limit.
-const REASONING_TOKENS: u32 = 8_192;
 
 /// Whether a batch goes on waiting after an arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,17 +88,25 @@ impl Prepared {
     /// `prompt` for `seat`, with the settings of the seat.
     pub(crate) fn write(panel: &Panel, seat: SeatId, stage: Stage, prompt: RenderedPrompt) -> Self {
         let known = panel.seat(seat);
-        let reasons = known.is_some_and(|seat| seat.models.iter().any(|model| model.reasons));
-        let room = if reasons { REASONING_TOKENS } else { 0 };
-        let request = CompletionRequest {
-            messages: prompt.messages,
-            format: prompt.format,
-            max_output_tokens: Some(prompt.max_output_tokens.saturating_add(room)),
-            temperature: known.and_then(|seat| seat.temperature.or_else(|| second_sample(seat, stage))),
-            stop: Vec::new(),
-            seed: None,
-        };
-        Self { seat, stage, task: RoleTask::Write(request), prompt_hash: prompt.hash, turn: Turn::First }
+        let request =
+            CompletionRequest {
+                messages: prompt.messages,
+                format: prompt.format,
+                max_output_tokens: Some(known.map_or(prompt.max_output_tokens, |seat| {
+                    seat.output_tokens_max(prompt.max_output_tokens)
+                })),
+                temperature: known.and_then(|seat| seat.temperature.or_else(|| second_sample(seat, stage))),
+                stop: Vec::new(),
+                seed: None,
+            };
+        Self {
+            seat,
+            stage,
+            task: RoleTask::Write(request),
+            prompt_hash: prompt.hash,
+            prompt_read: prompt.prompt_read,
+            turn: Turn::First,
+        }
     }
 
     fn name(&self, attempt: &str) -> String {
@@ -145,6 +157,7 @@ impl Books {
             absences: Vec::new(),
             details: Vec::new(),
             saved_calls: 0,
+            read_shortened: BTreeSet::new(),
             finish: BTreeMap::new(),
             usage: Vec::new(),
             per_stage: BTreeMap::new(),
@@ -167,6 +180,9 @@ impl Books {
         let mut results: Vec<Option<Gathered<T>>> = batch.iter().map(|_| None).collect();
         let mut batch = batch;
         for prepared in &mut batch {
+            if !prepared.prompt_read.is_whole() {
+                self.read_shortened.insert(prepared.seat);
+            }
             if self.prompts.contains_key(&prepared.name("")) {
                 prepared.turn = Turn::Second;
             }
@@ -251,6 +267,9 @@ impl Books {
         };
         if let Some(completion) = completion_of(&outcome) {
             self.finish.insert(call.seat, completion.finish);
+            if !completion.prompt_read.is_whole() {
+                self.read_shortened.insert(call.seat);
+            }
         }
         if let Some((model, usage)) = spent {
             self.answered_by.insert(call.seat, model.clone());
@@ -303,6 +322,21 @@ impl Books {
         self.absences
             .iter()
             .any(|absence| absence.role == role && absence.cause != Cause::CancelledUnassailable)
+    }
+
+    /// Who answered without having read the whole prompt.
+    pub(crate) fn shortened_prompts(&self) -> Option<Alarm> {
+        if self.read_shortened.is_empty() {
+            return None;
+        }
+        let seats: Vec<String> = self.read_shortened.iter().map(ToString::to_string).collect();
+        Some(Alarm {
+            alarm: String::from("prompt_shortened"),
+            detail: format!(
+                "the question or its context was too long for the model of {}: it read a part of it",
+                seats.join(", ")
+            ),
+        })
     }
 
     /// How the last reply of `seat` ended.
@@ -381,7 +415,7 @@ pub(crate) fn completion_of(outcome: &RoleOutcome) -> Option<&Completion> {
 }
 
 /// Tells the observers about an alarm.
-pub(crate) fn raise(line: &Line, alarm: &async_orchestrator_core::Alarm) {
+pub(crate) fn raise(line: &Line, alarm: &Alarm) {
     line.events.emit(None, EventKind::Alarm { alarm: alarm.alarm.clone(), detail: alarm.detail.clone() });
 }
 

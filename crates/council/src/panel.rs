@@ -21,6 +21,17 @@ pub struct Seat {
     pub temperature: Option<f32>,
 }
 
+/// The output tokens that a reasoning model may think for before it writes; vendors count both against one limit.
+const REASONING_TOKENS: u32 = 8_192;
+
+impl Seat {
+    /// The limit that is sent for a reply of `reply_tokens`: with room to think where one of the seat's models reasons.
+    pub fn output_tokens_max(&self, reply_tokens: u32) -> u32 {
+        let reasons = self.models.iter().any(|model| model.reasons);
+        reply_tokens.saturating_add(if reasons { REASONING_TOKENS } else { 0 })
+    }
+}
+
 /// The seats of a council.
 #[derive(Clone, Debug)]
 pub struct Panel {

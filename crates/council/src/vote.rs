@@ -240,7 +240,8 @@ pub(crate) fn alarms(scene: &Scene<'_>) -> Vec<Alarm> {
                 (models.get(&ballot.seat.to_string())?, models.get(&proposal.seat.to_string())?);
             (critic.0 == author.0).then_some(())
         };
-        if models.values().collect::<BTreeSet<_>>().len() > 1 && best_of(ballot).and_then(own).is_some() {
+        // With one model in every voting seat there is nothing else to prefer.
+        if used.len() > 1 && best_of(ballot).and_then(own).is_some() {
             raise("self_preference", format!("{} prefers a proposal of its own model", ballot.seat));
         }
     }

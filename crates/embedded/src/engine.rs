@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use async_orchestrator_core::PromptRead;
 use rayon::ThreadPool;
 use serde_json::Value;
 
@@ -68,6 +69,7 @@ pub(crate) enum Form {
 pub(crate) struct Written {
     pub(crate) text: String,
     pub(crate) ending: Ending,
+    pub(crate) prompt_read: PromptRead,
     pub(crate) prompt_tokens: usize,
     pub(crate) reply_tokens: usize,
 }
@@ -131,7 +133,7 @@ impl Engine {
         let room = self.prompt_tokens_max.min(self.window().saturating_sub(tokens_max + 1));
         let turns: Vec<Turn<'_>> =
             request.messages.iter().map(|(role, content)| Turn { role, content }).collect();
-        let prompt = prompt::fit(&turns, &self.chat, &self.tokenizer, room)?;
+        let (prompt, prompt_read) = prompt::fit(&turns, &self.chat, &self.tokenizer, room)?;
         let prompt_tokens = prompt.len();
         let sampler = Sampler::new(request.temperature, request.seed);
         let mut writer = Writer::new(session, &self.tokenizer, cancel, sampler, sink, prompt);
@@ -147,7 +149,7 @@ impl Engine {
             }
         };
         let reply_tokens = writer.written().len();
-        Ok(Written { text: writer.finish(ending)?, ending, prompt_tokens, reply_tokens })
+        Ok(Written { text: writer.finish(ending)?, ending, prompt_read, prompt_tokens, reply_tokens })
     }
 
     /// Judges answers to a question.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use async_orchestrator_core::PromptRead;
+
 use crate::{
     EngineError,
     tokenizer::{Chat, Tokenizer, Turn},
@@ -16,18 +18,20 @@ const MESSAGE_TOKENS_MIN: usize = 16;
 /// What cutting may add: the mark, and tokens that no longer merge.
 const CUT_TOKENS: usize = 8;
 
-/// The tokens of `turns` with the beginning of the reply, at most `room` of them. The longest messages are cut first.
+/// The tokens of `turns` with the beginning of the reply, at most `room` of them, and whether that is all of them. The longest messages
+/// are cut first.
 pub(crate) fn fit(
     turns: &[Turn<'_>],
     chat: &Chat,
     tokenizer: &Tokenizer,
     room: usize,
-) -> Result<Vec<u32>, EngineError> {
+) -> Result<(Vec<u32>, PromptRead), EngineError> {
     let contents: Vec<Cow<'_, str>> =
         turns.iter().map(|turn| cut_bytes(turn.content, room.saturating_mul(BYTES_PER_TOKEN_MAX))).collect();
     let tokens = encode(turns, &contents, chat, tokenizer)?;
     if tokens.len() <= room {
-        return Ok(tokens);
+        let whole = contents.iter().all(|content| matches!(content, Cow::Borrowed(_)));
+        return Ok((tokens, if whole { PromptRead::Whole } else { PromptRead::Shortened }));
     }
     let counts = contents.iter().map(|content| tokenizer.encode(content).map(|tokens| tokens.len()));
     let counts = counts.collect::<Result<Vec<usize>, _>>()?;
@@ -40,7 +44,7 @@ pub(crate) fn fit(
     let cut = contents.iter().map(|content| cut_middle(content, tokenizer, longest));
     let cut = cut.collect::<Result<Vec<_>, _>>()?;
     let tokens = encode(turns, &cut, chat, tokenizer)?;
-    if tokens.len() <= room { Ok(tokens) } else { Err(too_small(tokens.len())) }
+    if tokens.len() <= room { Ok((tokens, PromptRead::Shortened)) } else { Err(too_small(tokens.len())) }
 }
 
 /// The beginning of `text`, at most `tokens_max` tokens of it, in one line: what stands in it cannot look like a heading of the

@@ -174,6 +174,7 @@ impl Runtime {
             usage,
             usage_source: UsageSource::Reported,
             answered_by: self.target.clone(),
+            prompt_read: written.prompt_read,
             request_id: None,
             trail: Vec::new(),
         }

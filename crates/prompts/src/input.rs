@@ -1,6 +1,6 @@
 //! What a prompt is made from, and what comes out of it. Data only.
 
-use async_orchestrator_core::{AnswerKind, Claim, Defect, Message, ReplyFormat};
+use async_orchestrator_core::{AnswerKind, Claim, Defect, Message, PromptRead, ReplyFormat};
 use serde_json::Value;
 
 /// Everything that a prompt may be made from; each stage reads its own part of it and ignores the rest.
@@ -79,6 +79,8 @@ pub struct RenderedPrompt {
     /// The most tokens of the visible reply. Where a vendor counts a model's hidden reasoning as output, the caller adds room
     /// for it: a reasoning model that gets this number alone may be cut before it has written anything.
     pub max_output_tokens: u32,
+    /// Whether the question and its context stand in it whole: a compact prompt has room for their beginnings only.
+    pub prompt_read: PromptRead,
     /// The hash of the canonical JSON of `{"format": .., "messages": ..}`; it goes into the decision record.
     pub hash: String,
     /// The mark of this prompt's fences; [`fenced_blocks`](crate::fenced_blocks) reads them back with it.

@@ -126,6 +126,7 @@ impl CollaborativePromptLibrary {
             format: form.format,
             reply: form.reply,
             max_output_tokens: form.max_output_tokens,
+            prompt_read: material.prompt_read(),
             hash,
             mark: material.mark().to_owned(),
         })

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use async_orchestrator_core::{Claim, Defect, PromptStyle, Severity, Stage};
+use async_orchestrator_core::{Claim, Defect, PromptRead, PromptStyle, Severity, Stage};
 use serde_json::json;
 
 use crate::{PromptError, PromptInput, catalog::Data, fence::Fence};
@@ -54,6 +54,13 @@ impl<'a> Material<'a> {
 
     pub(crate) fn mark(&self) -> &str {
         self.fence.mark()
+    }
+
+    /// Whether the caller's own texts stand in it whole. What models wrote is cut as a matter of course.
+    pub(crate) fn prompt_read(&self) -> PromptRead {
+        let cut =
+            |piece: &Piece<'_>| piece.shown.is_some() && matches!(piece.data, Data::Question | Data::Context);
+        if self.pieces.iter().any(cut) { PromptRead::Shortened } else { PromptRead::Whole }
     }
 
     /// The value of every data placeholder of the stage: its blocks, or nothing.

@@ -41,7 +41,11 @@ pub(crate) fn plan(plan: &Plan) -> String {
         );
     }
     let as_of = plan.price_as_of.as_deref().map(|date| format!(" at prices of {date}")).unwrap_or_default();
-    let _ = write!(text, "\nestimated cost {}{as_of}; nothing was called", money(plan.cost));
+    let most = match plan.cost_max {
+        Some(most) => format!(" (a budget below {most} may cut the run short)"),
+        None => String::new(),
+    };
+    let _ = write!(text, "\nestimated cost {}{as_of}{most}; nothing was called", money(plan.cost));
     text
 }
 
@@ -51,6 +55,10 @@ pub(crate) fn summary(result: &Orchestrated) -> String {
     let mut text = format!("\n{}", status_words(record));
     let confidence = match (record.confidence.p_correct, winner_share(record)) {
         (Some(p), _) => format!("confidence {:.0} %", p * 100.0),
+        // Where nobody voted the share is an assumption, not a finding.
+        (None, Some(_)) if record.ballots.is_empty() => {
+            String::from("confidence uncalibrated, no ballot was cast")
+        }
         (None, Some(share)) => {
             format!("confidence uncalibrated (raw share of the winner {:.0} %)", share * 100.0)
         }
@@ -65,8 +73,9 @@ pub(crate) fn summary(result: &Orchestrated) -> String {
     let as_of = cost.price_as_of.as_deref().map(|date| format!(" (prices of {date})")).unwrap_or_default();
     let _ = write!(
         text,
-        "\n{} calls, {} + {} tokens, cost {}{as_of}, {:.1} s; run {}",
+        "\n{} {}, {} + {} tokens, cost {}{as_of}, {:.1} s; run {}",
         cost.calls,
+        if cost.calls == 1 { "call" } else { "calls" },
         cost.tokens_in,
         cost.tokens_out,
         money(cost.micro_usd.map(MicroUsd)),

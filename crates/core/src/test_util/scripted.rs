@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
-    FinishReason, LlmProvider, ProviderError, StreamEvent, Usage, UsageSource, estimated_tokens,
+    FinishReason, LlmProvider, PromptRead, ProviderError, StreamEvent, Usage, UsageSource, estimated_tokens,
 };
 
 /// What one call does.
@@ -143,6 +143,7 @@ impl ScriptedProvider {
             },
             usage_source: UsageSource::Reported,
             answered_by: self.capabilities.target.clone(),
+            prompt_read: PromptRead::Whole,
             request_id: None,
             trail: Vec::new(),
         }

@@ -33,6 +33,11 @@ struct Parts {
 
 impl Run<'_> {
     pub(super) async fn close_express(self, finished: Finished) -> Result<DecisionRecord, CouncilError> {
+        let mut tally = express::no_election();
+        tally.audit.alarms.extend(self.books.shortened_prompts());
+        for alarm in &tally.audit.alarms {
+            raise(self.setting.line, alarm);
+        }
         let parts = Parts {
             depth: 0,
             status: express::STATUS,
@@ -40,7 +45,7 @@ impl Run<'_> {
             winner: None,
             proposals: Vec::new(),
             ballots: Vec::new(),
-            tally: express::no_election(),
+            tally,
             dissent: Vec::new(),
             basis: ConfidenceBasis::PriorOnly,
             finished,
@@ -60,6 +65,7 @@ impl Run<'_> {
         let field = Field::new(&proposals, self.setting.decision.answer_type, self.setting.seed);
         let scene = Scene { field: &field, tally: &elected.tally, ballots: &ballots, models: &models };
         tally.audit.alarms.extend(alarms(&scene));
+        tally.audit.alarms.extend(self.books.shortened_prompts());
         tally.audit.observer_note.clone_from(&finished.observer_note);
         for alarm in &tally.audit.alarms {
             raise(self.setting.line, alarm);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_orchestrator_core::{
-    AnswerType, BallotRecord, EventKind, LikelihoodTask, PromptStyle, ProposalRecord, Role, RoleOutcome,
-    RoleTask, SeatId, Stage, canonical_hash,
+    AnswerType, BallotRecord, EventKind, LikelihoodTask, PromptRead, PromptStyle, ProposalRecord, Role,
+    RoleOutcome, RoleTask, SeatId, Stage, canonical_hash,
 };
 use async_orchestrator_prompts::{LabelledProposal, PromptInput};
 use async_orchestrator_tally as tally;
@@ -114,6 +114,7 @@ fn prepare(setting: &Setting<'_>, seat: &Seat, order: &[&ProposalRecord]) -> Res
             stage: Stage::Review,
             task: RoleTask::Judge(task),
             prompt_hash,
+            prompt_read: PromptRead::Whole,
             turn: Turn::First,
         });
     }

@@ -23,7 +23,9 @@ fn turn<'a>(role: &'a str, content: &'a str) -> Turn<'a> {
 fn a_long_message_loses_its_middle_and_a_short_one_nothing() {
     let (tokenizer, chat) = tiny();
     let long = format!("Begin {} end.", "x".repeat(5_000));
-    let tokens = fit(&[turn("system", "Be brief."), turn("user", &long)], &chat, &tokenizer, 300).unwrap();
+    let turns = [turn("system", "Be brief."), turn("user", &long)];
+    let (tokens, read) = fit(&turns, &chat, &tokenizer, 300).unwrap();
+    assert_eq!(read, PromptRead::Shortened);
     assert!((200..=300).contains(&tokens.len()), "{}", tokens.len());
     let text = tokenizer.decode(&tokens);
     for kept in ["Be brief.", "Begin xx", "xx […] xx", "xx end.", "assistant"] {
@@ -35,8 +37,11 @@ fn a_long_message_loses_its_middle_and_a_short_one_nothing() {
 fn ten_megabytes_are_cut_before_they_are_read() {
     let (tokenizer, chat) = tiny();
     let huge = "ä b".repeat(3_000_000);
-    let tokens = fit(&[turn("user", &huge)], &chat, &tokenizer, 300).unwrap();
+    let (tokens, read) = fit(&[turn("user", &huge)], &chat, &tokenizer, 300).unwrap();
     assert!(tokens.len() <= 300);
+    assert_eq!(read, PromptRead::Shortened);
+    let (_, read) = fit(&[turn("user", "ä b")], &chat, &tokenizer, 300).unwrap();
+    assert_eq!(read, PromptRead::Whole);
 }
 
 #[test]

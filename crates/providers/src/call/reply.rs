@@ -1,7 +1,8 @@
 //! From what a protocol read to a completion: endings, missing usage, empty answers.
 
 use async_orchestrator_core::{
-    Completion, ErrorKind, FinishReason, ModelRef, ProviderError, Usage, UsageSource, estimated_tokens,
+    Completion, ErrorKind, FinishReason, ModelRef, PromptRead, ProviderError, Usage, UsageSource,
+    estimated_tokens,
 };
 
 /// How a model ended.
@@ -62,6 +63,7 @@ impl Reply {
             usage,
             usage_source,
             answered_by: target.clone(),
+            prompt_read: PromptRead::Whole,
             request_id: self.id,
             trail: Vec::new(),
         })

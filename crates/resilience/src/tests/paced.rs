@@ -14,8 +14,8 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
-    FinishReason, Guard, LlmProvider, Price, ProviderError, StreamEvent, TimeoutPhase, Usage, UsageSource,
-    test_util::ManualClock,
+    FinishReason, Guard, LlmProvider, Price, PromptRead, ProviderError, StreamEvent, TimeoutPhase, Usage,
+    UsageSource, test_util::ManualClock,
 };
 use async_trait::async_trait;
 use futures_util::stream;
@@ -106,6 +106,7 @@ impl Paced {
             usage: Usage { input_tokens: 10, output_tokens: text.len() as u64, ..Usage::default() },
             usage_source: UsageSource::Reported,
             answered_by: self.capabilities.target.clone(),
+            prompt_read: PromptRead::Whole,
             request_id: None,
             trail: Vec::new(),
         }
