@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_orchestrator::{
     AsyncOrchestrator, CallContext, Capabilities, Completion, CompletionRequest, CompletionStream,
-    FinishReason, LlmProvider, ModeChoice, ModelRef, Price, PromptRead, ProviderError, StreamEvent,
+    FinishReason, LlmProvider, ModeChoice, ModelRef, Price, PromptRead, ProviderError, Served, StreamEvent,
     TriageRequest, Usage, UsageSource,
 };
 use async_trait::async_trait;
@@ -35,6 +35,7 @@ impl Counter {
             usage_source: UsageSource::Estimated,
             answered_by: self.capabilities.target.clone(),
             prompt_read: PromptRead::Whole,
+            served: Served::Live,
             request_id: None,
             trail: Vec::new(),
         }

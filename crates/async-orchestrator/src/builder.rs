@@ -8,7 +8,7 @@ use async_orchestrator_core::{
 use async_orchestrator_council::{Checker, Council, Panel, Quorum, Seat};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_providers::Transport;
-use async_orchestrator_resilience::{Stack, TokioClock};
+use async_orchestrator_resilience::{ResilienceConfig, Stack, TokioClock};
 use secrecy::SecretString;
 
 use crate::{
@@ -49,6 +49,7 @@ pub struct AsyncOrchestratorBuilder {
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
+    resilience: Option<ResilienceConfig>,
 }
 
 impl AsyncOrchestratorBuilder {
@@ -138,6 +139,12 @@ impl AsyncOrchestratorBuilder {
         self
     }
 
+    /// Keeps calls going by these rules instead of those of the settings.
+    pub fn resilience(mut self, config: ResilienceConfig) -> Self {
+        self.resilience = Some(config);
+        self
+    }
+
     /// Runs `checker` on every result, before any model is asked to validate it.
     pub fn checker(mut self, checker: Arc<dyn Checker>) -> Self {
         self.checkers.push(checker);
@@ -171,7 +178,11 @@ impl AsyncOrchestratorBuilder {
         let embedded = embedded(&settings, &transport, &clock, &mut problems);
         let local = embedded.as_ref().map(EmbeddedModel::local);
         let mut registry = Registry::new(&settings, transport, self.custom, local, &mut problems);
-        let seats = seats(&self.roles, &settings, &mut registry, &clock, &mut problems);
+        let stack = stack(self.resilience, &settings, &clock, self.seed, &mut problems);
+        let seats = match &stack {
+            Some(stack) => seats(&self.roles, &settings, &mut registry, stack, &mut problems),
+            None => Vec::new(),
+        };
         let quorum =
             self.quorum.unwrap_or((settings.council.quorum_proposals, settings.council.quorum_ballots));
         let quorum = Quorum::try_new(quorum.0, quorum.1).map_err(|error| problems.push(error.to_string()));
@@ -179,7 +190,8 @@ impl AsyncOrchestratorBuilder {
         let panel = problems
             .is_empty()
             .then(|| Panel::try_new(seats).map_err(|error| problems.push(error.to_string())));
-        let (Some(prompts), Some(Ok(panel)), Ok(quorum)) = (prompts, panel, quorum) else {
+        let (Some(prompts), Some(Ok(panel)), Ok(quorum), Some(stack)) = (prompts, panel, quorum, stack)
+        else {
             return Err(BuildError::all(problems).into());
         };
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
@@ -200,7 +212,9 @@ impl AsyncOrchestratorBuilder {
                 time_limit: settings.council.time_limit,
                 budget: settings.council.budget,
                 strict: settings.council.strict,
+                reuse: settings.resilience.reuse,
             },
+            stack,
             seed: self.seed.or(settings.council.seed),
             #[cfg(feature = "embedded")]
             embedded: embedded.map(|model| model.0),
@@ -264,7 +278,7 @@ fn seats(
     roles: &BTreeMap<Role, RoleDefinition>,
     settings: &Settings,
     registry: &mut Registry,
-    clock: &Arc<dyn Clock>,
+    stack: &Stack,
     problems: &mut Vec<String>,
 ) -> Vec<Seat> {
     let vendors = registry.vendors(settings, problems);
@@ -275,16 +289,28 @@ fn seats(
         problems.push(no_model());
         return Vec::new();
     }
-    let stack = Stack::new(Arc::clone(clock));
     let mut seats = Vec::new();
     for role in Role::ALL {
         let definition = definition(role);
         check_values(&definition, problems);
         for seating in seats_of(&definition, &vendors, problems) {
-            seats.extend(seat(&definition, &seating, registry, &stack, problems));
+            seats.extend(seat(&definition, &seating, registry, stack, problems));
         }
     }
     seats
+}
+
+fn stack(
+    own: Option<ResilienceConfig>,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    seed: Option<u64>,
+    problems: &mut Vec<String>,
+) -> Option<Stack> {
+    let config = own.unwrap_or_else(|| settings.resilience.config());
+    // A fixed seed makes runs repeatable; otherwise processes that start together must not wait together.
+    let seed = seed.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
+    Stack::try_new(Arc::clone(clock), config, seed).map_err(|invalid| problems.extend(invalid.0)).ok()
 }
 
 fn check_values(definition: &RoleDefinition, problems: &mut Vec<String>) {
@@ -307,9 +333,9 @@ fn seat(
     let mut targets = Vec::new();
     let mut models = Vec::new();
     for model in &seating.models {
-        match registry.target(model) {
-            Ok((target, capabilities)) => {
-                targets.push(target);
+        match registry.targets(model) {
+            Ok((of_model, capabilities)) => {
+                targets.extend(of_model);
                 models.push(capabilities);
             }
             Err(problem) => {

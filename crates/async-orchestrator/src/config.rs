@@ -18,6 +18,7 @@ mod layers;
 mod problem;
 mod prompt_files;
 mod registry;
+mod resilience;
 mod settings;
 mod show;
 mod source;
@@ -33,6 +34,7 @@ pub use key::{CommandLine, KeyError, KeySource};
 pub use layers::{ConfigFile, Explicit, Layers};
 pub use problem::{ConfigError, Problem};
 pub use prompt_files::prompt_files;
+pub use resilience::{Preset, ResilienceSettings};
 pub use settings::{
     CouncilSettings, Credential, DefaultModels, EmbeddedSettings, ModelSettings, NetworkSettings,
     PromptSettings, ProviderSettings, RoleSettings, Settings,

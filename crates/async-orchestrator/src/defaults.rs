@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use async_orchestrator_core::{Domain, MicroUsd, ModeChoice, TriageRequest};
+use async_orchestrator_core::{Domain, MicroUsd, ModeChoice, Reuse, TriageRequest};
 
-/// The settings of `[council]` and `[prompts]` that a request may set itself.
+/// The settings of `[council]`, `[prompts]` and `[resilience]` that a request may set itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestDefaults {
     pub(crate) mode: ModeChoice,
@@ -12,6 +12,7 @@ pub(crate) struct RequestDefaults {
     pub(crate) time_limit: Option<Duration>,
     pub(crate) budget: Option<MicroUsd>,
     pub(crate) strict: bool,
+    pub(crate) reuse: Option<Reuse>,
 }
 
 impl RequestDefaults {
@@ -23,6 +24,9 @@ impl RequestDefaults {
         request.time_limit = request.time_limit.or(self.time_limit);
         request.budget = request.budget.or(self.budget);
         request.strict |= self.strict;
+        if request.reuse == Reuse::default() {
+            request.reuse = self.reuse.unwrap_or_default();
+        }
         request
     }
 }

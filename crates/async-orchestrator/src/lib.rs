@@ -44,23 +44,23 @@ pub use async_orchestrator_core::{
     Cause, Clock, Completion, CompletionRequest, CompletionStream, DecisionRecord, Dissent, Domain,
     ErrorKind, Event, EventKind, FinishReason, HistoryStore, Journal, JournalEntry, LikelihoodJudge,
     LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead,
-    ProposalRecord, ProviderError, ReplyFormat, Role, RoleDefinition, RunId, SeatId, Stage, Status,
-    StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage,
-    UsageSource, Verdict,
+    ProposalRecord, ProviderError, ReplyFormat, Reuse, Role, RoleDefinition, RunId, SeatId, Served, Stage,
+    Status, StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole,
+    Usage, UsageSource, Verdict,
 };
 pub use async_orchestrator_council::{Checker, CouncilError, InvalidRequest, Panel, SeatFailure};
 pub use async_orchestrator_prompts::{
     CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
 };
 pub use async_orchestrator_providers::{Catalogue, ProviderKind as CatalogueKind, Transport};
-pub use async_orchestrator_resilience::TokioClock;
+pub use async_orchestrator_resilience::{ResilienceConfig, TargetStatus, TokioClock, policy::BreakerState};
 pub use builder::AsyncOrchestratorBuilder;
 pub use config::{
     CommandLine, ConfigError, ConfigFile, CouncilSettings, Credential, DefaultModels, Dialect, Directories,
     Discovered, EMBEDDED_PROVIDER, EmbeddedSettings, EmbeddedUse, Environment, Explicit, FoundKey,
-    FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Problem, PromptSettings,
-    ProviderKind, ProviderSettings, RoleSettings, Settings, Source, Sources, discover, prompt_files,
-    template,
+    FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Preset, Problem,
+    PromptSettings, ProviderKind, ProviderSettings, ResilienceSettings, RoleSettings, Settings, Source,
+    Sources, discover, prompt_files, template,
 };
 pub use error::{BuildError, Error, ErrorClass};
 pub use orchestrator::{AsyncOrchestrator, RunStream};

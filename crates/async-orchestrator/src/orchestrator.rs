@@ -13,6 +13,7 @@ use async_orchestrator_core::{
     Clock, DecisionRecord, Event, EventSink, Observer, RunId, TriageDecision, TriageRequest,
 };
 use async_orchestrator_council::{Council, CouncilError, RunInputs};
+use async_orchestrator_resilience::{Stack, TargetStatus};
 use futures_core::Stream;
 use uuid::Uuid;
 
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) defaults: RequestDefaults,
     pub(crate) seed: Option<u64>,
+    pub(crate) stack: Stack,
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<Arc<crate::embedded::LazyModel>>,
 }
@@ -89,6 +91,18 @@ impl AsyncOrchestrator {
     /// Who sits where, and with which models.
     pub fn panel(&self) -> &async_orchestrator_council::Panel {
         self.0.council.panel()
+    }
+
+    /// What is known of every model and key: whether it is left out and until when, how busy it is.
+    ///
+    /// ```
+    /// use async_orchestrator::AsyncOrchestrator;
+    /// let orchestrator = AsyncOrchestrator::builder().openai_key("not-a-real-key").build()?;
+    /// assert!(orchestrator.targets().iter().all(|target| target.key_out.is_none() && target.in_flight == 0));
+    /// # Ok::<(), async_orchestrator::Error>(())
+    /// ```
+    pub fn targets(&self) -> Vec<TargetStatus> {
+        self.0.stack.status()
     }
 
     /// The prompts in use.

@@ -1,6 +1,10 @@
 //! From the settings to targets: vendors with their keys, servers with their addresses, a caller's own providers, the embedded model.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+};
 
 use async_orchestrator_core::{Capabilities, LlmProvider, ModelRef, ProviderError};
 use async_orchestrator_providers::{
@@ -8,7 +12,7 @@ use async_orchestrator_providers::{
     ModelEntry, OpenAiConfig, OpenAiDialect, OpenAiProvider, ProviderKind as CatalogueKind, ProxyConfig,
     RemoteModel, Transport, TransportConfig, TrustRoots,
 };
-use async_orchestrator_resilience::Target;
+use async_orchestrator_resilience::{Target, TargetLimits};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
@@ -24,8 +28,11 @@ pub(crate) struct Registry {
     endpoints: BTreeMap<String, Endpoint>,
     custom: Vec<Arc<dyn LlmProvider>>,
     local: Option<Local>,
-    made: BTreeMap<ModelRef, (Target, Capabilities)>,
+    made: BTreeMap<ModelRef, Made>,
 }
+
+/// The targets of one model, one for each key, and what the model can do.
+pub(crate) type Made = (Vec<Target>, Capabilities);
 
 /// The model that runs in this process.
 pub(crate) struct Local {
@@ -35,8 +42,15 @@ pub(crate) struct Local {
 
 /// One configured vendor or server.
 enum Endpoint {
-    OpenAi { config: OpenAiConfig, streaming: bool },
-    Anthropic { config: AnthropicConfig, streaming: bool },
+    OpenAi { config: OpenAiConfig, serving: Serving },
+    Anthropic { config: AnthropicConfig, serving: Serving },
+}
+
+/// How a provider is used, whatever it speaks.
+struct Serving {
+    streaming: bool,
+    more_keys: Vec<SecretString>,
+    traffic: TargetLimits,
 }
 
 /// How the servers of `network` are reached.
@@ -62,6 +76,13 @@ pub(crate) fn transport_config(network: &NetworkSettings) -> TransportConfig {
         (file, directory) => TrustRoots::Files { file: file.clone(), directory: directory.clone() },
     };
     config
+}
+
+impl Serving {
+    /// The first key, which stands in the provider's own configuration, and then the others.
+    fn keys(&self) -> impl Iterator<Item = Option<&SecretString>> {
+        std::iter::once(None).chain(self.more_keys.iter().map(Some))
+    }
 }
 
 impl Registry {
@@ -134,8 +155,8 @@ impl Registry {
         Ok(Vendor { strong: model(&strong)?, fast: model(&fast)? })
     }
 
-    /// The target that `model` names, and what it can do.
-    pub(crate) fn target(&mut self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+    /// The targets that `model` names, and what it can do.
+    pub(crate) fn targets(&mut self, model: &ModelRef) -> Result<Made, String> {
         if let Some(made) = self.made.get(model) {
             return Ok(made.clone());
         }
@@ -144,34 +165,47 @@ impl Registry {
         Ok(made)
     }
 
-    fn make(&self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+    fn make(&self, model: &ModelRef) -> Result<Made, String> {
         if let Some(own) = self.custom.iter().find(|provider| provider.capabilities().target == *model) {
-            return Ok((Target::remote(Arc::clone(own)), own.capabilities().clone()));
+            return Ok((vec![Target::remote(Arc::clone(own))], own.capabilities().clone()));
         }
         if model.provider() == EMBEDDED_PROVIDER {
             return self.embedded(model);
         }
         let invalid = |error: InvalidConfig| error.to_string();
-        let transport = self.transport.clone();
-        let (provider, streaming): (Arc<dyn LlmProvider>, bool) = match self.endpoints.get(model.provider()) {
-            Some(Endpoint::OpenAi { config, streaming }) => {
-                let made = OpenAiProvider::new(transport, config, model.model(), &self.catalogue)
-                    .map_err(invalid)?;
-                (Arc::new(made), *streaming)
+        let mut providers: Vec<Arc<dyn LlmProvider>> = Vec::new();
+        let serving = match self.endpoints.get(model.provider()) {
+            Some(Endpoint::OpenAi { config, serving }) => {
+                for key in serving.keys() {
+                    let config = key.map_or_else(|| config.clone(), |key| config.clone().with_key(key));
+                    let transport = self.transport.clone();
+                    let made = OpenAiProvider::new(transport, &config, model.model(), &self.catalogue);
+                    providers.push(Arc::new(made.map_err(invalid)?));
+                }
+                serving
             }
-            Some(Endpoint::Anthropic { config, streaming }) => {
-                let made = AnthropicProvider::new(transport, config, model.model(), &self.catalogue)
-                    .map_err(invalid)?;
-                (Arc::new(made), *streaming)
+            Some(Endpoint::Anthropic { config, serving }) => {
+                for key in serving.keys() {
+                    let config = key.map_or_else(|| config.clone(), |key| config.clone().with_key(key));
+                    let transport = self.transport.clone();
+                    let made = AnthropicProvider::new(transport, &config, model.model(), &self.catalogue);
+                    providers.push(Arc::new(made.map_err(invalid)?));
+                }
+                serving
             }
             None => return Err(self.unknown_provider(model)),
         };
-        let capabilities = provider.capabilities().clone();
-        let target = Target::remote(provider);
-        Ok((if streaming { target } else { target.whole() }, capabilities))
+        let capabilities = providers.first().map(|provider| provider.capabilities().clone());
+        let capabilities = capabilities.ok_or_else(|| format!("{model}: there is no key for it"))?;
+        let targets = providers.into_iter().zip(1..).map(|(provider, key)| {
+            let target = Target::remote(provider).key(key).traffic(serving.traffic);
+            let target = if serving.streaming { target } else { target.whole() };
+            if key == 1 { target } else { target.beside_previous() }
+        });
+        Ok((targets.collect(), capabilities))
     }
 
-    fn embedded(&self, model: &ModelRef) -> Result<(Target, Capabilities), String> {
+    fn embedded(&self, model: &ModelRef) -> Result<Made, String> {
         let Some(local) = &self.local else {
             return Err(format!("{model}: this build or configuration has no embedded model"));
         };
@@ -179,7 +213,7 @@ impl Registry {
         if capabilities.target != *model {
             return Err(format!("{model}: the embedded model here is {}", capabilities.target));
         }
-        Ok((local.target.clone(), capabilities.clone()))
+        Ok((vec![local.target.clone()], capabilities.clone()))
     }
 
     /// Asks the server of `provider` for the names of its models.
@@ -243,7 +277,13 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
         ));
     }
     let reveal = |source: &crate::KeySource| source.reveal().map_err(|error| error.to_string());
-    let streaming = provider.streaming;
+    let more_keys = provider.more_api_keys.iter().map(reveal).collect::<Result<Vec<_>, _>>()?;
+    let traffic = TargetLimits {
+        requests_per_minute: provider.requests_per_minute.and_then(NonZeroU32::new),
+        tokens_per_minute: provider.tokens_per_minute.and_then(NonZeroU64::new),
+        concurrency: provider.concurrency.and_then(NonZeroU32::new),
+    };
+    let serving = Serving { streaming: provider.streaming, more_keys, traffic };
     match provider.kind {
         ProviderKind::OpenAi => {
             let key: Option<SecretString> = match &credential {
@@ -259,7 +299,7 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
             config.organization.clone_from(&provider.organization);
             config.project.clone_from(&provider.project);
             config.structured_output = provider.structured_output;
-            Ok(Endpoint::OpenAi { config, streaming })
+            Ok(Endpoint::OpenAi { config, serving })
         }
         ProviderKind::Anthropic => {
             let credential = match &credential {
@@ -278,7 +318,7 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
                     other => return Err(format!("version `{other}` is none of 2023-06-01, 2026-10-21")),
                 };
             }
-            Ok(Endpoint::Anthropic { config, streaming })
+            Ok(Endpoint::Anthropic { config, serving })
         }
     }
 }

@@ -145,6 +145,47 @@ impl PromptRead {
     }
 }
 
+/// Where a reply comes from: the model, just now, or somebody else's earlier call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Served {
+    /// This call asked a model and got it.
+    #[default]
+    Live,
+    /// Another caller asked the same at the same time, and both got the one reply. The other one paid for it.
+    Shared,
+    /// An answer that was given before and is fresh enough. It cost nothing now.
+    Cached {
+        /// Its age in milliseconds.
+        age_ms: u64,
+    },
+    /// An old answer, because nobody could give a new one. Who reads it must hear of it.
+    Stale {
+        /// Its age in milliseconds.
+        age_ms: u64,
+    },
+}
+
+impl Served {
+    /// Whether this call asked a model and got the reply.
+    pub fn is_live(&self) -> bool {
+        *self == Self::Live
+    }
+}
+
+/// Whether an answer that was given to somebody else may serve a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    /// Never: this call is a sample of its own.
+    Never,
+    /// Only where asking again would give the same: temperature 0, or a seed.
+    #[default]
+    WhenDeterministic,
+    /// Always.
+    Allowed,
+}
+
 /// A whole reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
@@ -161,6 +202,9 @@ pub struct Completion {
     /// How much of its prompt the model read.
     #[serde(default, skip_serializing_if = "PromptRead::is_whole")]
     pub prompt_read: PromptRead,
+    /// Where the reply comes from.
+    #[serde(default, skip_serializing_if = "Served::is_live")]
+    pub served: Served,
     /// The vendor's id of the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

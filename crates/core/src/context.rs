@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptLimits, BudgetLedger, Clock, Deadline, Event, EventKind, Observer, Role, SeatId};
+use crate::{AttemptLimits, BudgetLedger, Clock, Deadline, Event, EventKind, Observer, Reuse, Role, SeatId};
 
 /// The name of one run, unique over machines (a UUID of version 7 in the facade; any text in tests).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,6 +100,22 @@ pub fn millis_between(start: Instant, end: Instant) -> u64 {
     u64::try_from(end.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX)
 }
 
+/// When the newest attempt of a call left the queues: from then on clocks count that say how slow a model is.
+#[derive(Debug, Default)]
+pub struct AttemptMark(Mutex<Option<(u32, Instant)>>);
+
+impl AttemptMark {
+    /// Attempt `number` begins at `now`.
+    pub fn begin(&self, number: u32, now: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, now));
+    }
+
+    /// The newest attempt's number and its begin; `None` while the call still waits.
+    pub fn begun(&self) -> Option<(u32, Instant)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What goes down with a call.
 #[derive(Clone, Debug)]
 pub struct CallContext {
@@ -117,6 +133,10 @@ pub struct CallContext {
     pub events: EventSink,
     /// How many attempts this call has made; shared by every copy of the context.
     pub attempts: Arc<AtomicU32>,
+    /// Whether somebody else's answer may serve it.
+    pub reuse: Reuse,
+    /// Where each attempt notes its begin, for a layer above that wants to know.
+    pub mark: Option<Arc<AttemptMark>>,
 }
 
 impl CallContext {
@@ -136,6 +156,8 @@ impl CallContext {
             ledger: Arc::new(BudgetLedger::unlimited()),
             events: EventSink::silent(RunId::new("detached"), now),
             attempts: Arc::default(),
+            reuse: Reuse::default(),
+            mark: None,
         }
     }
 

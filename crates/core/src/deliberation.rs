@@ -298,7 +298,7 @@ pub struct Attempt {
     pub seat: SeatId,
     /// The model.
     pub target: ModelRef,
-    /// The attempt's number within its call, from 1.
+    /// The attempt's number within its call, from 1; 0 where one of our own guards left the model out and nothing was sent.
     pub n: u32,
     /// Milliseconds from the start of the run to the attempt's.
     pub started_ms: u64,

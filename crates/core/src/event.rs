@@ -66,6 +66,29 @@ pub enum EventKind {
         /// The same for people.
         why: String,
     },
+    /// One of our own guards kept a model out; nothing was sent to it. What follows is the next model or the seat's failure.
+    AttemptRefused {
+        /// The model.
+        target: ModelRef,
+        /// Which guard, as a cause.
+        cause: Cause,
+        /// The same for people.
+        why: String,
+    },
+    /// A model is asked again after a wait.
+    AttemptWaits {
+        /// The model.
+        target: ModelRef,
+        /// How long.
+        wait_ms: u64,
+    },
+    /// The first model is slow to begin, so a second call went out; the one that begins first wins.
+    AttemptHedged {
+        /// The model of the second call.
+        target: ModelRef,
+        /// How long the first one had been silent.
+        after_ms: u64,
+    },
     /// The next piece of a seat's text. Never journaled.
     Delta {
         /// The text.

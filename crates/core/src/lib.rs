@@ -34,9 +34,9 @@ pub use capabilities::{Capabilities, PromptStyle, StructuredOutput};
 pub use clock::{Clock, Sleep};
 pub use completion::{
     ChatRole, Completion, CompletionRequest, CompletionStream, FinishReason, Message, PromptRead,
-    ReplyFormat, Section, StreamEvent,
+    ReplyFormat, Reuse, Section, Served, StreamEvent,
 };
-pub use context::{CallContext, EventSink, RunId, millis_between};
+pub use context::{AttemptMark, CallContext, EventSink, RunId, millis_between};
 pub use deadline::{AttemptLimits, Deadline};
 pub use deliberation::{
     AbstainReason, Alarm, Attempt, AttemptOutcome, Audit, Ballot, Claim, Defect, JudgedBy, OkWord, Proposal,
@@ -49,7 +49,7 @@ pub use hash::{NotCanonical, canonical_hash, canonical_json, content_hash};
 pub use journal::{HistoryStore, Journal, JournalBody, JournalEntry, StoreError};
 pub use money::{InvalidAmount, MicroUsd, Price};
 pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider};
-pub use provider_error::ProviderError;
+pub use provider_error::{ProviderError, RetryAdvice};
 pub use record::{
     Absence, Answer, AnswerSource, BallotFlag, BallotRecord, Check, CheckKind, Confidence, ConfidenceBasis,
     CostRecord, DECISION_SCHEMA, DecisionRecord, Dissent, DoNoHarm, Escalation, LogRecord, ProposalRecord,

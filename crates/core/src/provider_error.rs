@@ -1,14 +1,26 @@
 //! A failed call as it travels up: its kind, what people should read, and the attempts that were made.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use crate::{Attempt, ErrorKind, ModelRef};
 
+/// What a vendor says about asking again (`x-should-retry`); it wins over what the kind would say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAdvice {
+    /// Asking again may help.
+    Again,
+    /// It will not.
+    Never,
+}
+
 /// A failed call: a kind to act on, a detail for people, the attempts that were made.
 ///
-/// Prompts, answers and keys are never inside it, nor in its `Display` or `Debug`.
+/// Prompts, answers and keys are never inside it, nor in its `Display` or `Debug`. Callers who share one call share its failure: hence
+/// `Clone`.
+#[derive(Clone)]
 pub struct ProviderError(Box<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     kind: ErrorKind,
     detail: Option<String>,
@@ -16,7 +28,8 @@ struct Parts {
     status: Option<u16>,
     request_id: Option<String>,
     trail: Vec<Attempt>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    retry_advice: Option<RetryAdvice>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ProviderError {
@@ -29,6 +42,7 @@ impl ProviderError {
             status: None,
             request_id: None,
             trail: Vec::new(),
+            retry_advice: None,
             source: None,
         }))
     }
@@ -61,10 +75,17 @@ impl ProviderError {
         self
     }
 
+    /// Keeps what the vendor says about asking again.
+    #[must_use]
+    pub fn with_retry_advice(mut self, advice: Option<RetryAdvice>) -> Self {
+        self.0.retry_advice = advice;
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -98,6 +119,11 @@ impl ProviderError {
     /// The vendor's id of the call.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
+    }
+
+    /// What the vendor says about asking again.
+    pub fn retry_advice(&self) -> Option<RetryAdvice> {
+        self.0.retry_advice
     }
 
     /// Every attempt that was made, in the order begun.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration}
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::MicroUsd;
+use crate::{MicroUsd, Reuse};
 
 /// How much deliberation the caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,6 +151,9 @@ pub struct TriageRequest {
     /// Whether a run below its quorum is an error instead of a labelled fallback.
     #[serde(default)]
     pub strict: bool,
+    /// Whether answers that models gave to somebody else may serve this run.
+    #[serde(default)]
+    pub reuse: Reuse,
 }
 
 impl TriageRequest {
@@ -205,6 +208,14 @@ impl TriageRequest {
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.strict = true;
+        self
+    }
+
+    /// Says whether answers that models gave to somebody else may serve this run. Unless it is said, only where asking again would give
+    /// the same. It needs a cache, which is a setting.
+    #[must_use]
+    pub fn reuse(mut self, reuse: Reuse) -> Self {
+        self.reuse = reuse;
         self
     }
 }

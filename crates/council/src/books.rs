@@ -1,26 +1,27 @@
 //! What a run has done so far: the calls, their attempts, tokens, times and prompts, and who is missing.
 
+mod prepared;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
 use async_orchestrator_core::{
-    Absence, Alarm, Attempt, AttemptOutcome, Cause, Completion, CompletionRequest, CostRecord, Deadline,
-    EventKind, FinishReason, JournalBody, Message, MicroUsd, ModelRef, PromptRead, PromptStyle, ReplyFormat,
-    Role, RoleCall, RoleOutcome, RoleTask, SeatId, Stage, StatusDetail, TimingRecord, Usage, canonical_hash,
-    millis_between,
+    Absence, Alarm, Attempt, AttemptOutcome, Cause, Completion, CostRecord, Deadline, EventKind,
+    FinishReason, JournalBody, MicroUsd, ModelRef, Role, RoleOutcome, SeatId, Served, Stage, StatusDetail,
+    TimingRecord, Usage, millis_between,
 };
-use async_orchestrator_prompts::RenderedPrompt;
 use futures_util::{StreamExt, stream::SelectAll};
-use serde_json::json;
 
 use crate::{
-    CouncilError, Panel, Seat, SeatFailure,
+    CouncilError, Panel, SeatFailure,
     fan_out::{Arrival, Asked, Line},
     log::RunLog,
     reply::Unreadable,
 };
+
+pub(crate) use prepared::{Prepared, Turn};
 
 /// The books of one run.
 pub(crate) struct Books {
@@ -32,30 +33,11 @@ pub(crate) struct Books {
     pub(crate) details: Vec<StatusDetail>,
     pub(crate) saved_calls: u64,
     read_shortened: BTreeSet<SeatId>,
+    stale: BTreeSet<String>,
     finish: BTreeMap<SeatId, FinishReason>,
     usage: Vec<(ModelRef, Usage)>,
     per_stage: BTreeMap<String, f64>,
     critical_path_ms: f64,
-}
-
-/// A call that is about to go out, with what is needed to read its reply and to ask once more.
-#[derive(Clone)]
-pub(crate) struct Prepared {
-    pub(crate) seat: SeatId,
-    pub(crate) stage: Stage,
-    pub(crate) task: RoleTask,
-    pub(crate) prompt_hash: String,
-    /// Whether the prompt shows the caller's texts whole.
-    pub(crate) prompt_read: PromptRead,
-    /// Which time the seat is asked in this stage.
-    pub(crate) turn: Turn,
-}
-
-/// A seat is asked twice in one stage only where a repaired result is looked at again. The names of a run's calls must differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    First,
-    Second,
 }
 
 /// What a seat gave, after reading and at most one repair.
@@ -75,78 +57,6 @@ pub(crate) enum Wait {
     Enough,
 }
 
-/// A very small model is asked for its most likely words, so two seats on it would be one sample: the later ones draw.
-fn second_sample(seat: &Seat, stage: Stage) -> Option<f32> {
-    let compact = seat.provider.capabilities().prompt_style == PromptStyle::Compact;
-    (compact && stage == Stage::Propose && seat.id.number > 1).then_some(SECOND_SAMPLE_TEMPERATURE)
-}
-
-/// Far enough from greedy for another text, near enough for whole sentences of a 135M model.
-const SECOND_SAMPLE_TEMPERATURE: f32 = 0.6;
-
-impl Prepared {
-    /// `prompt` for `seat`, with the settings of the seat.
-    pub(crate) fn write(panel: &Panel, seat: SeatId, stage: Stage, prompt: RenderedPrompt) -> Self {
-        let known = panel.seat(seat);
-        let request =
-            CompletionRequest {
-                messages: prompt.messages,
-                format: prompt.format,
-                max_output_tokens: Some(known.map_or(prompt.max_output_tokens, |seat| {
-                    seat.output_tokens_max(prompt.max_output_tokens)
-                })),
-                temperature: known.and_then(|seat| seat.temperature.or_else(|| second_sample(seat, stage))),
-                stop: Vec::new(),
-                seed: None,
-            };
-        Self {
-            seat,
-            stage,
-            task: RoleTask::Write(request),
-            prompt_hash: prompt.hash,
-            prompt_read: prompt.prompt_read,
-            turn: Turn::First,
-        }
-    }
-
-    fn name(&self, attempt: &str) -> String {
-        let turn = match self.turn {
-            Turn::First => "",
-            Turn::Second => "/again",
-        };
-        format!("{}/{}{turn}{attempt}", self.seat, self.stage.name())
-    }
-
-    pub(crate) fn call(&self, attempt: &str) -> RoleCall {
-        RoleCall {
-            call: self.name(attempt),
-            seat: self.seat,
-            stage: self.stage,
-            task: self.task.clone(),
-            prompt_hash: self.prompt_hash.clone(),
-        }
-    }
-
-    /// The same call once more, with the reply that could not be read and what was wrong with it.
-    fn repair(&self, reply: &str, problem: &str) -> Option<Self> {
-        let RoleTask::Write(request) = &self.task else { return None };
-        let mut request = request.clone();
-        request.messages.push(Message::assistant(reply));
-        let form = match request.format {
-            ReplyFormat::JsonSchema { .. } => {
-                "with one JSON document of the form that was asked for, and nothing else"
-            }
-            ReplyFormat::Text | ReplyFormat::Sections(_) => "with the whole text that was asked for",
-        };
-        let wish = format!("Your reply could not be used: {problem}. Reply again {form}.");
-        request.messages.push(Message::user(wish));
-        // As the prompt library hashes what it renders: the second prompt is another one, and its hash says so.
-        let prompt = json!({"messages": request.messages, "format": request.format});
-        let prompt_hash = canonical_hash(&prompt).unwrap_or_else(|_| self.prompt_hash.clone());
-        Some(Self { task: RoleTask::Write(request), prompt_hash, ..self.clone() })
-    }
-}
-
 impl Books {
     pub(crate) fn open(log: RunLog) -> Self {
         Self {
@@ -158,6 +68,7 @@ impl Books {
             details: Vec::new(),
             saved_calls: 0,
             read_shortened: BTreeSet::new(),
+            stale: BTreeSet::new(),
             finish: BTreeMap::new(),
             usage: Vec::new(),
             per_stage: BTreeMap::new(),
@@ -270,6 +181,14 @@ impl Books {
             if !completion.prompt_read.is_whole() {
                 self.read_shortened.insert(call.seat);
             }
+            if let Served::Stale { age_ms } = completion.served {
+                self.stale.insert(format!(
+                    "stale: {} gave this answer {} ago, and nobody could be reached now ({})",
+                    completion.answered_by,
+                    age(age_ms),
+                    call.seat
+                ));
+            }
         }
         if let Some((model, usage)) = spent {
             self.answered_by.insert(call.seat, model.clone());
@@ -322,6 +241,11 @@ impl Books {
         self.absences
             .iter()
             .any(|absence| absence.role == role && absence.cause != Cause::CancelledUnassailable)
+    }
+
+    /// What must be said beside an answer that leans on old replies.
+    pub(crate) fn stale_notices(&self) -> impl Iterator<Item = &String> {
+        self.stale.iter()
     }
 
     /// Who answered without having read the whole prompt.
@@ -411,6 +335,15 @@ pub(crate) fn completion_of(outcome: &RoleOutcome) -> Option<&Completion> {
     match outcome {
         RoleOutcome::Answered(completion) => Some(completion),
         RoleOutcome::Judged(_) | RoleOutcome::Failed(_) => None,
+    }
+}
+
+/// An age as people say it.
+fn age(ms: u64) -> String {
+    match ms / 1_000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
     }
 }
 

@@ -143,7 +143,7 @@ impl Council {
         let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
         let limit = request.time_limit.or(self.time_limit);
         let ledger = request.budget.map_or_else(BudgetLedger::unlimited, BudgetLedger::with_ceiling);
-        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger);
+        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger, request.reuse);
         let setting = Setting {
             panel: &self.panel,
             prompts: &self.prompts,

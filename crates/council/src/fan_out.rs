@@ -12,7 +12,7 @@ use std::{
 
 use async_orchestrator_core::{
     BudgetLedger, CallContext, Clock, Completion, CompletionRequest, Deadline, ErrorKind, EventKind,
-    EventSink, LikelihoodTask, LikelihoodVerdict, ProviderError, RoleCall, RoleFailure, RoleOutcome,
+    EventSink, LikelihoodTask, LikelihoodVerdict, ProviderError, Reuse, RoleCall, RoleFailure, RoleOutcome,
     RoleTask, StreamEvent, millis_between,
 };
 use futures_util::{
@@ -29,6 +29,7 @@ pub(crate) struct Line {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: EventSink,
     pub(crate) ledger: Arc<BudgetLedger>,
+    pub(crate) reuse: Reuse,
     /// The counter of attempts of every call so far: a call that is dropped never hands in a trail, but it went out.
     attempts: Mutex<Vec<Arc<AtomicU32>>>,
 }
@@ -46,8 +47,8 @@ pub(crate) struct Arrival {
 }
 
 impl Line {
-    pub(crate) fn new(clock: Arc<dyn Clock>, events: EventSink, ledger: BudgetLedger) -> Self {
-        Self { clock, events, ledger: Arc::new(ledger), attempts: Mutex::default() }
+    pub(crate) fn new(clock: Arc<dyn Clock>, events: EventSink, ledger: BudgetLedger, reuse: Reuse) -> Self {
+        Self { clock, events, ledger: Arc::new(ledger), reuse, attempts: Mutex::default() }
     }
 
     /// How many attempts went out, those of dropped calls included.
@@ -80,6 +81,8 @@ impl Line {
             ledger: Arc::clone(&self.ledger),
             events: self.events.clone(),
             attempts: Arc::default(),
+            reuse: self.reuse,
+            mark: None,
         };
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&context.attempts));
         context.emit(EventKind::RoleStarted {

@@ -9,7 +9,7 @@ use std::{fmt, future::poll_fn, path::Path, sync::Arc};
 use async_orchestrator_core::{
     CallContext, Capabilities, ChatRole, Completion, CompletionRequest, CompletionStream, ErrorKind,
     FinishReason, Guard, LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider, ModelRef, Price,
-    PromptStyle, ProviderError, ReplyFormat, StructuredOutput, Usage, UsageSource,
+    PromptStyle, ProviderError, ReplyFormat, Served, StructuredOutput, Usage, UsageSource,
 };
 use async_trait::async_trait;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -175,6 +175,7 @@ impl Runtime {
             usage_source: UsageSource::Reported,
             answered_by: self.target.clone(),
             prompt_read: written.prompt_read,
+            served: Served::Live,
             request_id: None,
             trail: Vec::new(),
         }

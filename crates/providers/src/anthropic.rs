@@ -98,6 +98,13 @@ impl AnthropicConfig {
             headers: Vec::new(),
         }
     }
+
+    /// The same account or server with another key.
+    #[must_use]
+    pub fn with_key(mut self, key: &SecretString) -> Self {
+        self.credential = AnthropicCredential::ApiKey(key.clone());
+        self
+    }
 }
 
 /// One model behind the Messages protocol.

@@ -74,6 +74,13 @@ impl OpenAiConfig {
         }
     }
 
+    /// The same account or server with another key.
+    #[must_use]
+    pub fn with_key(mut self, key: &SecretString) -> Self {
+        self.key = Some(key.clone());
+        self
+    }
+
     /// A compatible server at `base_url`, called `name`.
     pub fn compatible(name: impl Into<String>, base_url: impl Into<String>) -> Self {
         Self {

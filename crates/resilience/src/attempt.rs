@@ -166,7 +166,10 @@ impl LlmProvider for AttemptGuard {
         expiry.still_ahead(started, &self.capabilities.target)?;
         let log = AttemptLog::begin(context, &self.capabilities.target, started);
         match within(&*self.clock, started, expiry, self.inner.stream(request, context)).await {
-            Ok(stream) => Ok(Box::pin(Watched::new(stream, Arc::clone(&self.clock), limits, expiry, log))),
+            Ok(stream) => {
+                let watched = Watched::new(stream, Arc::clone(&self.clock), limits, expiry, log);
+                Ok(Box::pin(watched.begun().await?))
+            }
             Err(error) => Err(log.failed(error, self.clock.now())),
         }
     }

@@ -1,106 +1,146 @@
-//! Asks the targets of a list in turn until one answers.
+//! Asks the targets of a list until one answers, and a second one beside a slow first.
 //!
-//! A stream that fails after it has begun is begun anew at the next target; its reader is told by [`StreamEvent::Restarted`] that the text so
-//! far is void. What failed, and why, goes along as the trail of attempts.
+//! The list has tiers: the targets of one tier are interchangeable (another key, an equivalent model), and a hedge stays in its tier. A
+//! stream that fails after it has begun is begun anew at the next target; its reader is told by [`StreamEvent::Restarted`] that the text
+//! so far is void. What failed, and why, goes along as the trail of attempts. Which target is next is decided by `policy::Cursor`.
 
-use std::{collections::VecDeque, sync::Arc};
+mod race;
+mod search;
+
+use std::{sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
-    Attempt, CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, ErrorKind,
+    CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
     LlmProvider, ProviderError, StreamEvent,
 };
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 
-/// A list of targets without a target.
+use self::{
+    race::Race,
+    search::{Restarts, Search},
+};
+use crate::{
+    policy::{Candidate, RetryConfig, TARGETS_MAX},
+    registry::{Delivery, TargetState},
+};
+
+/// A list of targets that cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a list of models needs at least one model")]
-pub struct NoTargets;
+#[non_exhaustive]
+pub enum InvalidTargets {
+    /// It has none.
+    #[error("a list of models needs at least one model")]
+    None,
+    /// It has too many.
+    #[error("a list of models has at most {TARGETS_MAX} targets, keys counted")]
+    TooMany,
+}
 
-/// A plain list of fallbacks.
+/// One target of the list, with everything around it that keeps its calls in order.
 #[derive(Debug)]
-pub struct Fallback {
-    first: Arc<dyn LlmProvider>,
-    others: Arc<[Arc<dyn LlmProvider>]>,
+pub(crate) struct Choice {
+    pub(crate) provider: Arc<dyn LlmProvider>,
+    pub(crate) candidate: Candidate,
+    /// Whose hedge policy holds; `None` for a target that is not hedged.
+    pub(crate) state: Option<Arc<TargetState>>,
+}
+
+/// A list of targets in tiers.
+#[derive(Debug)]
+pub(crate) struct Fallback(Arc<List>);
+
+#[derive(Debug)]
+struct List {
+    choices: Vec<Choice>,
+    candidates: Vec<Candidate>,
+    clock: Arc<dyn Clock>,
+    wait_max: Duration,
+    restarts: Restarts,
 }
 
 impl Fallback {
-    /// Asks `targets` in this order.
-    ///
-    /// # Errors
-    /// If the list is empty.
-    pub fn try_new(targets: Vec<Arc<dyn LlmProvider>>) -> Result<Self, NoTargets> {
-        let mut targets = targets.into_iter();
-        let first = targets.next().ok_or(NoTargets)?;
-        Ok(Self { first, others: targets.collect() })
-    }
-
-    fn search(&self) -> Search {
-        Search {
-            waiting: self.others.iter().cloned().collect(),
-            first: None,
-            later: Vec::new(),
-            trail: Vec::new(),
-            window_min: None,
-        }
-    }
-}
-
-/// Where the search for an answer stands: who is left, what failed first and after it, which attempts were made.
-struct Search {
-    waiting: VecDeque<Arc<dyn LlmProvider>>,
-    first: Option<ProviderError>,
-    /// What the fallbacks said, those included that were refused before an attempt was made.
-    later: Vec<String>,
-    trail: Vec<Attempt>,
-    window_min: Option<u32>,
-}
-
-impl Search {
-    /// Takes note of `target`'s failure and names the next target, or gives the final error.
-    fn next_after(
-        &mut self,
-        target: &dyn LlmProvider,
-        mut error: ProviderError,
-    ) -> Result<Arc<dyn LlmProvider>, ProviderError> {
-        let kind = error.kind();
-        self.trail.append(&mut error.take_trail());
-        if kind == ErrorKind::ContextTooLong {
-            // A window of unknown size may be larger than one of known size, and is tried.
-            self.window_min = self.window_min.max(target.capabilities().context_window);
-        }
-        // The first failure is the cause: what a fallback says may only be a consequence (a refused prefill, a smaller window).
-        match self.first {
-            Some(_) => self.later.push(error.to_string()),
-            None => self.first = Some(error),
-        }
-        while kind.may_fall_back() {
-            let Some(next) = self.waiting.pop_front() else { break };
-            let window = next.capabilities().context_window;
-            if self.window_min.is_none_or(|min| window.is_none_or(|window| window > min)) {
-                return Ok(next);
+    /// Asks `choices` in this order. Where every one of them only asks to wait, the shortest wait is waited for, up to the longest one of
+    /// `retry`; a stream that broke is begun anew at its own target when nobody else is left, where `retry` allows a second attempt.
+    pub(crate) fn try_new(
+        choices: Vec<Choice>,
+        clock: Arc<dyn Clock>,
+        retry: &RetryConfig,
+    ) -> Result<Self, InvalidTargets> {
+        match choices.len() {
+            0 => Err(InvalidTargets::None),
+            1..=TARGETS_MAX => {
+                let candidates = choices.iter().map(|choice| choice.candidate.clone()).collect();
+                let restarts = match retry.server_error_attempts_max {
+                    0 | 1 => Restarts::Never,
+                    _ => Restarts::OnceMore,
+                };
+                let wait_max = retry.wait_max;
+                Ok(Self(Arc::new(List { choices, candidates, clock, wait_max, restarts })))
             }
+            _ => Err(InvalidTargets::TooMany),
         }
-        Err(self.give_up(kind))
     }
+}
 
-    fn give_up(&mut self, last: ErrorKind) -> ProviderError {
-        let error = self.first.take().unwrap_or_else(|| ProviderError::new(last));
-        let trail = std::mem::take(&mut self.trail);
-        if self.later.is_empty() {
-            return error.with_trail(trail);
-        }
-        let own = error.detail().map(|detail| format!("{detail}; ")).unwrap_or_default();
-        error
-            .with_detail(format!("{own}its fallbacks failed too: {}", self.later.join("; ")))
-            .with_trail(trail)
+/// A way to ask: for a stream or for the whole reply.
+pub(crate) trait Ask {
+    type Reply: Send;
+    const DELIVERY: Delivery;
+
+    fn ask<'a>(
+        provider: &'a dyn LlmProvider,
+        request: &'a CompletionRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Self::Reply, ProviderError>>;
+}
+
+struct ForStream;
+struct ForWhole;
+
+impl Ask for ForStream {
+    type Reply = CompletionStream;
+    const DELIVERY: Delivery = Delivery::Streamed;
+
+    fn ask<'a>(
+        provider: &'a dyn LlmProvider,
+        request: &'a CompletionRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<CompletionStream, ProviderError>> {
+        provider.stream(request, context)
     }
+}
 
-    fn finish(&mut self, completion: &mut Completion) {
-        if !self.trail.is_empty() {
-            let last = std::mem::take(&mut completion.trail);
-            completion.trail = std::mem::take(&mut self.trail);
-            completion.trail.extend(last);
+impl Ask for ForWhole {
+    type Reply = Completion;
+    const DELIVERY: Delivery = Delivery::Whole;
+
+    fn ask<'a>(
+        provider: &'a dyn LlmProvider,
+        request: &'a CompletionRequest,
+        context: &'a CallContext,
+    ) -> BoxFuture<'a, Result<Completion, ProviderError>> {
+        provider.complete(request, context)
+    }
+}
+
+impl List {
+    /// Goes through the list until one target answers.
+    async fn ask<A: Ask>(
+        &self,
+        search: &mut Search,
+        request: &CompletionRequest,
+        context: &CallContext,
+    ) -> Result<(usize, A::Reply), ProviderError> {
+        loop {
+            let Some(index) = search.next(&self.candidates) else {
+                search.wait_or_give_up(context, &*self.clock, self.wait_max).await?;
+                continue;
+            };
+            let race = Race { choices: &self.choices, candidates: &self.candidates, clock: &*self.clock };
+            if let Some(won) = race.run::<A>(index, search, request, context).await {
+                return Ok(won);
+            }
         }
     }
 }
@@ -112,17 +152,10 @@ impl LlmProvider for Fallback {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        let mut search = self.search();
-        let mut target = Arc::clone(&self.first);
-        loop {
-            match target.complete(request, context).await {
-                Ok(mut completion) => {
-                    search.finish(&mut completion);
-                    return Ok(completion);
-                }
-                Err(error) => target = search.next_after(&*target, error)?,
-            }
-        }
+        let mut search = Search::default();
+        let (_, mut completion) = self.0.ask::<ForWhole>(&mut search, request, context).await?;
+        search.finish(&mut completion);
+        Ok(completion)
     }
 
     async fn stream(
@@ -130,40 +163,26 @@ impl LlmProvider for Fallback {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        if self.others.is_empty() {
-            return self.first.stream(request, context).await;
-        }
-        let mut search = self.search();
-        let mut target = Arc::clone(&self.first);
-        let inner = open(&mut search, &mut target, request, context).await?;
+        let mut search = Search::default();
+        let (index, inner) = self.0.ask::<ForStream>(&mut search, request, context).await?;
         // The request and the context are kept for a new beginning at the next target.
-        let running = Running { search, target, inner, request: request.clone(), context: context.clone() };
+        let list = Arc::clone(&self.0);
+        let running =
+            Running { list, search, index, inner, request: request.clone(), context: context.clone() };
         Ok(Box::pin(stream::unfold(Some(running), |running| async move { running?.next().await })))
     }
 
     fn capabilities(&self) -> &Capabilities {
-        self.first.capabilities()
-    }
-}
-
-async fn open(
-    search: &mut Search,
-    target: &mut Arc<dyn LlmProvider>,
-    request: &CompletionRequest,
-    context: &CallContext,
-) -> Result<CompletionStream, ProviderError> {
-    loop {
-        match target.stream(request, context).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => *target = search.next_after(&**target, error)?,
-        }
+        // The list has at least one target: `try_new` saw to it.
+        self.0.choices[0].provider.capabilities()
     }
 }
 
 /// A stream that is under way at one of the targets.
 struct Running {
+    list: Arc<List>,
     search: Search,
-    target: Arc<dyn LlmProvider>,
+    index: usize,
     inner: CompletionStream,
     request: CompletionRequest,
     context: CallContext,
@@ -187,17 +206,11 @@ impl Running {
     async fn restart(mut self, error: ProviderError) -> Step {
         // The broken stream goes first: its connection must not stay open beside the new one.
         self.inner = Box::pin(stream::empty());
-        let reopened = match self.search.next_after(&*self.target, error) {
-            Ok(next) => {
-                self.target = next;
-                open(&mut self.search, &mut self.target, &self.request, &self.context).await
-            }
-            Err(error) => Err(error),
-        };
-        match reopened {
-            Ok(inner) => {
-                self.inner = inner;
-                let target = self.target.capabilities().target.clone();
+        self.search.broke(&self.list.candidates, self.index, error, self.list.restarts);
+        match self.list.ask::<ForStream>(&mut self.search, &self.request, &self.context).await {
+            Ok((index, inner)) => {
+                (self.index, self.inner) = (index, inner);
+                let target = self.list.candidates[index].model.clone();
                 Some((Ok(StreamEvent::Restarted { target }), Some(self)))
             }
             Err(error) => Some((Err(error), None)),

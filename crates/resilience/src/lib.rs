@@ -1,8 +1,9 @@
-//! Decorators that keep a language model call inside its limits and its promises.
+//! Keeps calls to language models going, and inside their limits and promises.
 //!
-//! Each is an [`LlmProvider`](async_orchestrator_core::LlmProvider) around another one: [`AttemptGuard`] limits and records one attempt,
-//! [`BudgetGuard`] keeps the run's purse, [`Fallback`] asks the next target, [`Whole`] never streams, [`DeadlineGuard`] turns away what comes too late.
-//! [`Stack`] puts them together in the one right order. They work without a council:
+//! [`Stack`] builds one [`LlmProvider`](async_orchestrator_core::LlmProvider) out of a list of [`Target`]s: with a cache, coalescing, tiers
+//! of fallbacks, hedges, retries, circuit breakers, limits, budgets and time limits, in the one right order, under a [`ResilienceConfig`].
+//! What it learns of a target holds for every list of the same stack ([`Stack::status`]). The decisions under it stand in [`policy`], pure
+//! and usable alone. It works without a council:
 //!
 //! ```
 //! use async_orchestrator_core::{CallContext, Capabilities, Clock, CompletionRequest, ErrorKind, LlmProvider, Message};
@@ -17,7 +18,7 @@
 //!     Target::remote(Arc::new(ScriptedProvider::new(Capabilities::unknown(target), clock.clone(), [script])))
 //! };
 //! let stack = Stack::new(clock.clone())
-//!     .provider(vec![model("one:dead", Script::fail(ErrorKind::Unavailable)), model("two:alive", Script::answer("42"))])
+//!     .provider(vec![model("one:dead", Script::fail(ErrorKind::Unauthorized)), model("two:alive", Script::answer("42"))])
 //!     .expect("a list with targets");
 //! let request = CompletionRequest::new(vec![Message::user("6 x 7?")]);
 //! let answer = stack.complete(&request, &CallContext::detached(clock.now())).await.unwrap();
@@ -25,20 +26,36 @@
 //! # });
 //! ```
 
+mod admission;
 mod attempt;
 mod budget;
+mod cache;
+mod cache_key;
 mod clock;
+mod coalesce;
+mod config;
 mod deadline;
+mod dice;
 mod fallback;
+mod limits;
+pub mod policy;
+mod registry;
+mod retry;
 mod stack;
+mod status;
 #[cfg(test)]
 mod tests;
 mod whole;
 
 pub use attempt::{AttemptGuard, LimitSource};
 pub use budget::BudgetGuard;
+pub use cache::CacheConfig;
 pub use clock::TokioClock;
+pub use config::{Coalescing, ResilienceConfig, TargetLimits};
 pub use deadline::DeadlineGuard;
-pub use fallback::{Fallback, NoTargets};
-pub use stack::{Stack, Target};
+pub use fallback::InvalidTargets;
+pub use policy::HedgeConfig;
+pub use registry::TargetId;
+pub use stack::{InvalidResilience, Stack, Target};
+pub use status::TargetStatus;
 pub use whole::Whole;

@@ -1,21 +1,44 @@
 //! The order of the decorators, written once, with a reason a line.
 //!
 //! Outermost first:
-//! `deadline` (a call that comes too late costs nothing) -> `fallback` (the next target, in turn) -> per target: `whole` (where it must not stream) -> `budget` (each attempt pays for
-//! itself) -> `attempt` (limits in time and the record; nothing that waits may stand below it) -> the provider.
+//! - `deadline`: a call that comes too late costs nothing;
+//! - `cache`: what is known needs no call; and when everything below failed, an old answer may be better than none;
+//! - `coalesce`: what is being asked already is not asked twice; below the cache, so that one reply is stored once;
+//! - `fallback`: tiers of targets, in turn, with a hedge beside a slow one; all that follows belongs to one target;
+//! - `retry`: the one owner of retries; above the breaker, so that each attempt counts there and a refusal is not retried;
+//! - `admission`: key, throttle, breaker, request and token limits, a place in the lane; nothing is taken before the breaker was asked;
+//! - `whole`, where a target must not stream;
+//! - `budget`: each attempt pays for itself;
+//! - `attempt`: limits in time and the record; nothing that waits may stand below it;
+//! - the provider.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_orchestrator_core::{AttemptLimits, Clock, LlmProvider};
 
-use crate::{AttemptGuard, BudgetGuard, DeadlineGuard, Fallback, LimitSource, NoTargets, Whole};
+use crate::{
+    AttemptGuard, BudgetGuard, DeadlineGuard, InvalidTargets, LimitSource, ResilienceConfig, TargetLimits,
+    Whole,
+    admission::AdmissionGuard,
+    cache::{AnswerCache, Cached},
+    coalesce::Coalesce,
+    config::Coalescing,
+    fallback::{Choice, Fallback},
+    policy::Candidate,
+    registry::{Registry, TargetId},
+    retry::RetryGuard,
+    status::TargetStatus,
+};
 
-/// One target: a provider and where its time limits come from.
+/// One target: a provider, where its time limits come from, what it may be asked, and its place in the list.
 #[derive(Clone, Debug)]
 pub struct Target {
     provider: Arc<dyn LlmProvider>,
     limits: LimitSource,
     delivery: Delivery,
+    key: u32,
+    traffic: TargetLimits,
+    place: Place,
 }
 
 /// How a target's replies come in.
@@ -25,15 +48,30 @@ enum Delivery {
     Whole,
 }
 
+/// Whether a target stands for itself or in for the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    OwnTier,
+    WithPrevious,
+}
+
 impl Target {
     /// A model behind a network: the role's limits hold.
     pub fn remote(provider: Arc<dyn LlmProvider>) -> Self {
-        Self { provider, limits: LimitSource::Caller, delivery: Delivery::Streamed }
+        Self {
+            provider,
+            limits: LimitSource::Caller,
+            delivery: Delivery::Streamed,
+            key: 1,
+            traffic: TargetLimits::default(),
+            place: Place::OwnTier,
+        }
     }
 
-    /// A model whose speed is this machine's: `limits` hold, whatever the role says.
+    /// A model whose speed is this machine's: `limits` hold, whatever the role says. It is neither retried nor hedged nor limited: its
+    /// failures are this machine's, and asking it twice makes it slower.
     pub fn local(provider: Arc<dyn LlmProvider>, limits: AttemptLimits) -> Self {
-        Self { provider, limits: LimitSource::Fixed(limits), delivery: Delivery::Streamed }
+        Self { limits: LimitSource::Fixed(limits), ..Self::remote(provider) }
     }
 
     /// The same target, never asked to stream: for servers that stream badly. Only the total limit holds then.
@@ -42,34 +80,136 @@ impl Target {
         self.delivery = Delivery::Whole;
         self
     }
+
+    /// The same target with the provider's key of this number, from 1. A key that is refused is left out for all of its models.
+    #[must_use]
+    pub fn key(mut self, number: u32) -> Self {
+        self.key = number;
+        self
+    }
+
+    /// The same target with limits of what it may be asked.
+    #[must_use]
+    pub fn traffic(mut self, limits: TargetLimits) -> Self {
+        self.traffic = limits;
+        self
+    }
+
+    /// The same target in the tier of the one before it: interchangeable with it, so that hedges and dead keys go there first.
+    #[must_use]
+    pub fn beside_previous(mut self) -> Self {
+        self.place = Place::WithPrevious;
+        self
+    }
+
+    fn is_local(&self) -> bool {
+        matches!(self.limits, LimitSource::Fixed(_))
+    }
 }
 
-/// Builds the stack of decorators around lists of targets.
+/// Settings that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct InvalidResilience(pub Vec<String>);
+
+/// Builds the stack of decorators around lists of targets. What is learnt of a target in one list holds in all of them.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    clock: Arc<dyn Clock>,
+    registry: Arc<Registry>,
+    cache: Option<Arc<AnswerCache>>,
 }
 
 impl Stack {
-    /// Stacks on `clock`.
+    /// Stacks on `clock` with every setting at its default.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        // Jitter must differ between processes that start together.
+        let seed =
+            clock.wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+        Self::build(clock, ResilienceConfig::default(), u64::from(seed))
+    }
+
+    /// Stacks on `clock` with these settings; jitter is drawn from `seed`.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the settings, at once.
+    pub fn try_new(
+        clock: Arc<dyn Clock>,
+        config: ResilienceConfig,
+        seed: u64,
+    ) -> Result<Self, InvalidResilience> {
+        let problems = config.problems();
+        if problems.is_empty() {
+            Ok(Self::build(clock, config, seed))
+        } else {
+            Err(InvalidResilience(problems))
+        }
+    }
+
+    fn build(clock: Arc<dyn Clock>, config: ResilienceConfig, seed: u64) -> Self {
+        let cache = config.cache.map(|settings| Arc::new(AnswerCache::new(settings, Arc::clone(&clock))));
+        Self { registry: Arc::new(Registry::new(clock, config, seed)), cache }
     }
 
     /// One provider out of `targets`, asked in this order.
     ///
     /// # Errors
-    /// If the list is empty.
-    pub fn provider(&self, targets: Vec<Target>) -> Result<Arc<dyn LlmProvider>, NoTargets> {
-        let targets = targets.into_iter().map(|target| {
-            let attempt = AttemptGuard::new(target.provider, Arc::clone(&self.clock), target.limits);
-            let paid: Arc<dyn LlmProvider> = Arc::new(BudgetGuard::new(Arc::new(attempt)));
-            match target.delivery {
-                Delivery::Streamed => paid,
-                Delivery::Whole => Arc::new(Whole::new(paid)),
+    /// If the list is empty or too long.
+    pub fn provider(&self, targets: Vec<Target>) -> Result<Arc<dyn LlmProvider>, InvalidTargets> {
+        let registry = &self.registry;
+        let clock = &registry.clock;
+        let mut tier = 0;
+        let mut choices = Vec::with_capacity(targets.len());
+        for (index, target) in targets.into_iter().enumerate() {
+            if index > 0 && target.place == Place::OwnTier {
+                tier += 1;
             }
-        });
-        let fallback = Fallback::try_new(targets.collect())?;
-        Ok(Arc::new(DeadlineGuard::new(Arc::new(fallback), Arc::clone(&self.clock))))
+            choices.push(self.choice(target, tier));
+        }
+        let scope = choices.iter().map(|choice| choice.candidate.model.to_string()).collect::<Vec<_>>();
+        let fallback = Fallback::try_new(choices, Arc::clone(clock), &registry.config.retry)?;
+        let mut provider: Arc<dyn LlmProvider> = Arc::new(fallback);
+        if registry.config.coalesce == Coalescing::On {
+            provider = Arc::new(Coalesce::new(provider, Arc::clone(clock), &scope.join(" > ")));
+        }
+        if let Some(cache) = &self.cache {
+            provider = Arc::new(Cached::new(provider, Arc::clone(cache)));
+        }
+        Ok(Arc::new(DeadlineGuard::new(provider, Arc::clone(clock))))
+    }
+
+    /// What is known of every target that was named so far, by name.
+    pub fn status(&self) -> Vec<TargetStatus> {
+        let now = self.registry.clock.now();
+        let mut all: Vec<TargetStatus> =
+            self.registry.all().iter().map(|state| TargetStatus::of(state, now)).collect();
+        all.sort_by(|one, other| (&one.model, one.key).cmp(&(&other.model, other.key)));
+        all
+    }
+
+    fn choice(&self, target: Target, tier: u32) -> Choice {
+        let clock = &self.registry.clock;
+        let facts = target.provider.capabilities();
+        let (model, window) = (facts.target.clone(), facts.context_window);
+        let local = target.is_local();
+        let candidate = Candidate { tier, model: model.clone(), key: target.key, window };
+        let attempt = AttemptGuard::new(target.provider, Arc::clone(clock), target.limits);
+        let mut provider: Arc<dyn LlmProvider> = Arc::new(BudgetGuard::new(Arc::new(attempt)));
+        if target.delivery == Delivery::Whole {
+            provider = Arc::new(Whole::new(provider));
+        }
+        if local {
+            return Choice { provider, candidate, state: None };
+        }
+        let state = self.registry.target(&TargetId { model, key: target.key }, target.traffic);
+        let budget = self.registry.retry_budget(candidate.model.provider());
+        let admission = AdmissionGuard::new(provider, Arc::clone(&self.registry), Arc::clone(&state));
+        let provider = Arc::new(RetryGuard::new(
+            Arc::new(admission),
+            Arc::clone(clock),
+            self.registry.config.retry,
+            budget,
+            Arc::clone(&self.registry.dice),
+        ));
+        Choice { provider, candidate, state: Some(state) }
     }
 }

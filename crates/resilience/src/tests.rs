@@ -2,9 +2,14 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its timelines with them")]
 
+mod breaking;
 mod budget;
+mod caching;
+mod coalescing;
 mod fallback;
+mod hedging;
 mod limits;
 mod paced;
+mod retries;
 mod scene;
 mod stack;

@@ -6,7 +6,7 @@ use async_orchestrator_core::Role;
 
 use super::{
     EMBEDDED_PROVIDER, KeySource, Problem, ProviderKind, ProviderSettings, RoleSettings, Settings, Source,
-    field::short, problem::suggestion,
+    field::short, problem::suggestion, resilience,
 };
 
 /// Appends what is wrong to `problems`, and what is risky to the settings' warnings. `named` says where each provider was first
@@ -29,6 +29,7 @@ pub(super) fn check(
         seats(settings, *role, of_role, problems);
     }
     known_providers(settings, elsewhere, problems);
+    resilience::check(settings, problems);
     whole_prices(settings, problems);
     settings.warnings.append(&mut warnings);
 }

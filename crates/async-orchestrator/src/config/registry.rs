@@ -2,6 +2,8 @@
 //!
 //! The file, the environment, flags, `config show` and the template all read this table, so none of them can miss a setting.
 
+mod single;
+
 use super::{
     Settings,
     field::{Field, Range},
@@ -46,7 +48,9 @@ impl<T> Row<T> {
 type OfProvider = Row<ProviderSettings>;
 type OfRole = Row<RoleSettings>;
 type OfModel = Row<ModelSettings>;
-type Once = Row<Settings>;
+pub(super) type Once = Row<Settings>;
+
+pub(super) use single::SINGLE;
 
 /// A millisecond to a day: what a time limit may be, in seconds.
 const SECONDS: (f64, f64) = (0.001, 86_400.0);
@@ -102,6 +106,33 @@ pub(super) const PROVIDER: &[OfProvider] = &[
         "how JSON is asked for: json_schema, json_object or prompt",
         |p| &mut p.structured_output,
     ),
+    OfProvider::new(
+        "more_api_keys",
+        r#"["env::SECOND_KEY"]"#,
+        "further keys for the same models; a key that is refused or used up is left out, the next one serves",
+        |p| &mut p.more_api_keys,
+    ),
+    OfProvider::new(
+        "requests_per_minute",
+        "500",
+        "how many requests a minute each model and key may get",
+        |p| &mut p.requests_per_minute,
+    )
+    .range(1.0, 1e9),
+    OfProvider::new(
+        "tokens_per_minute",
+        "200000",
+        "how many tokens a minute, in and out, each model and key may use",
+        |p| &mut p.tokens_per_minute,
+    )
+    .range(1.0, 1e12),
+    OfProvider::new(
+        "concurrency",
+        "8",
+        "how many calls may be under way at each model and key; default: found out as it goes",
+        |p| &mut p.concurrency,
+    )
+    .range(1.0, 65_536.0),
     OfProvider::new("streaming", "true", "whether replies are streamed; default: true", |p| &mut p.streaming),
     OfProvider::new(
         "models.strong",
@@ -182,132 +213,8 @@ pub(super) const MODEL: &[OfModel] = &[
     .range(1.0, 1e9),
 ];
 
-/// The settings that are there once, with their table.
-pub(super) const SINGLE: &[Once] = &[
-    Once::new(
-        "embedded.enabled",
-        r#""auto""#,
-        "auto (where nothing else is configured, or where a list names it) or never",
-        |s| &mut s.embedded.enabled,
-    ),
-    Once::new(
-        "embedded.path",
-        r#""~/models/other.gguf""#,
-        "a GGUF file of your own; default: the built-in choice, fetched once",
-        |s| &mut s.embedded.path,
-    ),
-    Once::new("embedded.offline", "false", "never fetch the model file; default: false", |s| {
-        &mut s.embedded.offline
-    })
-    .variable("ORCHESTRATOR_OFFLINE"),
-    Once::new("embedded.timeout_seconds", "300", "how long one call of it may take; default: 300", |s| {
-        &mut s.embedded.timeout
-    })
-    .range(SECONDS.0, SECONDS.1),
-    Once::new("embedded.workers", "2", "how many calls it works on at once; default: 2", |s| {
-        &mut s.embedded.workers
-    })
-    .range(1.0, 64.0),
-    Once::new(
-        "embedded.threads",
-        "4",
-        "how many threads compute, for all calls together; default: the cores, at most 4",
-        |s| &mut s.embedded.threads,
-    )
-    .range(1.0, 256.0),
-    Once::new(
-        "embedded.max_tokens",
-        "256",
-        "the most tokens of one reply; default: what the role needs",
-        |s| &mut s.embedded.tokens_max,
-    )
-    .range(1.0, 4096.0),
-    Once::new("council.quorum_proposals", "2", "how many proposals a decision needs; default: 2", |s| {
-        &mut s.council.quorum_proposals
-    })
-    .range(1.0, 5.0),
-    Once::new("council.quorum_ballots", "1", "how many valid ballots a decision needs; default: 1", |s| {
-        &mut s.council.quorum_ballots
-    })
-    .range(1.0, 8.0),
-    Once::new("council.time_limit_seconds", "120", "how long a run may take in all", |s| {
-        &mut s.council.time_limit
-    })
-    .range(SECONDS.0, SECONDS.1),
-    Once::new("council.budget_usd", "0.50", "what a run may cost, in dollars", |s| &mut s.council.budget)
-        .range(0.0, 1e9),
-    Once::new("council.strict", "false", "whether a run below its quorum is an error; default: false", |s| {
-        &mut s.council.strict
-    }),
-    Once::new(
-        "council.mode",
-        r#""auto""#,
-        "auto, express (one call) or council (all roles); default: auto",
-        |s| &mut s.council.mode,
-    ),
-    // A TOML integer ends at 2^63 - 1.
-    Once::new("council.seed", "42", "the seed of everything drawn by lot; default: a fresh one a run", |s| {
-        &mut s.council.seed
-    })
-    .range(0.0, 9.223_372_036_854_776e18),
-    Once::new("network.connect_timeout_seconds", "3", "how long connecting may take; default: 3", |s| {
-        &mut s.network.connect_timeout
-    })
-    .range(SECONDS.0, 600.0),
-    Once::new("network.https_proxy", r#""http://proxy:3128""#, "the proxy for https:// addresses", |s| {
-        &mut s.network.https_proxy
-    }),
-    Once::new("network.http_proxy", r#""http://proxy:3128""#, "the proxy for http:// addresses", |s| {
-        &mut s.network.http_proxy
-    }),
-    Once::new(
-        "network.all_proxy",
-        r#""socks5://proxy:1080""#,
-        "the proxy for what the other two do not cover",
-        |s| &mut s.network.all_proxy,
-    ),
-    Once::new(
-        "network.no_proxy",
-        r#""localhost,.internal""#,
-        "hosts that are reached without a proxy, separated by commas",
-        |s| &mut s.network.no_proxy,
-    ),
-    Once::new(
-        "network.ca_file",
-        r#""/etc/ssl/own-ca.pem""#,
-        "a file of PEM certificates to trust in place of the platform's",
-        |s| &mut s.network.ca_file,
-    ),
-    Once::new("network.ca_directory", r#""/etc/ssl/own-certs""#, "a directory of such files", |s| {
-        &mut s.network.ca_directory
-    }),
-    Once::new(
-        "network.body_bytes_max",
-        "16777216",
-        "the most bytes of one JSON reply; default: 16777216",
-        |s| &mut s.network.body_bytes_max,
-    )
-    .range(1024.0, 1e9),
-    Once::new(
-        "network.event_bytes_max",
-        "1048576",
-        "the most bytes of one streamed event; default: 1048576",
-        |s| &mut s.network.event_bytes_max,
-    )
-    .range(1024.0, 1e9),
-    Once::new("prompts.directory", r#""prompts""#, "a directory of your own prompts", |s| {
-        &mut s.prompts.directory
-    }),
-    Once::new(
-        "prompts.domain",
-        r#""general""#,
-        "the prompt pack where a question does not say; default: triage finds one",
-        |s| &mut s.prompts.domain,
-    ),
-];
-
 /// The tables of settings that are there once.
-pub(super) const SINGLE_TABLES: [&str; 4] = ["embedded", "council", "network", "prompts"];
+pub(super) const SINGLE_TABLES: [&str; 5] = ["embedded", "council", "resilience", "network", "prompts"];
 /// The tables of named tables.
 pub(super) const NAMED_TABLES: [&str; 3] = ["providers", "roles", "models"];
 

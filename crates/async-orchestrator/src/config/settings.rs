@@ -7,7 +7,10 @@ use async_orchestrator_core::{
 };
 use secrecy::SecretString;
 
-use super::{CommandLine, Dialect, Directories, EmbeddedUse, KeySource, Problem, ProviderKind, Sources};
+use super::{
+    CommandLine, Dialect, Directories, EmbeddedUse, KeySource, Problem, ProviderKind, ResilienceSettings,
+    Sources,
+};
 
 /// Every setting of an orchestrator, after all layers.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Settings {
     pub embedded: EmbeddedSettings,
     /// The council.
     pub council: CouncilSettings,
+    /// How calls are kept going.
+    pub resilience: ResilienceSettings,
     /// The network.
     pub network: NetworkSettings,
     /// The prompts.
@@ -43,6 +48,7 @@ impl Settings {
             roles: BTreeMap::new(),
             embedded: EmbeddedSettings::default(),
             council: CouncilSettings::default(),
+            resilience: ResilienceSettings::default(),
             network: NetworkSettings::default(),
             prompts: PromptSettings::default(),
             models: BTreeMap::new(),
@@ -95,6 +101,14 @@ pub struct ProviderSettings {
     pub structured_output: Option<StructuredOutput>,
     /// The models of seats whose list is not given.
     pub models: DefaultModels,
+    /// Further keys for the same models.
+    pub more_api_keys: Vec<KeySource>,
+    /// How many requests a minute each model and key may get.
+    pub requests_per_minute: Option<u32>,
+    /// How many tokens a minute, in and out, each model and key may use.
+    pub tokens_per_minute: Option<u64>,
+    /// How many calls may be under way at each model and key; unset, it is found out as it goes.
+    pub concurrency: Option<u32>,
     /// Whether replies are streamed; on.
     pub streaming: bool,
 }
@@ -132,6 +146,10 @@ impl ProviderSettings {
             version: None,
             structured_output: None,
             models: DefaultModels { strong: None, fast: None },
+            more_api_keys: Vec::new(),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            concurrency: None,
             streaming: true,
         }
     }

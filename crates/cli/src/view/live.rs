@@ -53,6 +53,16 @@ impl Live {
             EventKind::AttemptFailed { cause, .. } => {
                 self.with(seat, |line| line.say(&format!("{cause}, next")));
             }
+            EventKind::AttemptRefused { cause, .. } => {
+                self.with(seat, |line| line.say(&format!("{cause}, next")));
+            }
+            EventKind::AttemptWaits { wait_ms, .. } => {
+                let wait = *wait_ms as f64 / 1_000.0;
+                self.with(seat, |line| line.say(&format!("again in {wait:.1} s")));
+            }
+            EventKind::AttemptHedged { target, .. } => {
+                self.with(seat, |line| line.say(&format!("slow, {target} too")));
+            }
             EventKind::RoleRestarted { target } => self.with(seat, |line| line.restart(target)),
             EventKind::RoleFinished { usage, took_ms, .. } => {
                 let done =

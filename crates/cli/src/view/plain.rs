@@ -17,6 +17,13 @@ fn line(event: &Event) -> Option<String> {
         EventKind::AttemptFailed { target, attempt, cause, .. } => {
             format!("{seat} attempt {attempt} at {target} failed: {cause}")
         }
+        EventKind::AttemptRefused { target, cause, .. } => format!("{seat} {target} is left out: {cause}"),
+        EventKind::AttemptWaits { target, wait_ms } => {
+            format!("{seat} asks {target} again in {:.1} s", *wait_ms as f64 / 1_000.0)
+        }
+        EventKind::AttemptHedged { target, after_ms } => {
+            format!("{seat} asks {target} too: no word for {:.1} s", *after_ms as f64 / 1_000.0)
+        }
         EventKind::RoleRestarted { target } => format!("{seat} begins anew at {target}"),
         EventKind::RoleFinished { stage, target, usage, took_ms } => format!(
             "{seat} {} done by {target}: {} tokens in {:.1} s",

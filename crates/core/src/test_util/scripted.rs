@@ -15,7 +15,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
-    FinishReason, LlmProvider, PromptRead, ProviderError, StreamEvent, Usage, UsageSource, estimated_tokens,
+    FinishReason, LlmProvider, PromptRead, ProviderError, Served, StreamEvent, Usage, UsageSource,
+    estimated_tokens,
 };
 
 /// What one call does.
@@ -144,6 +145,7 @@ impl ScriptedProvider {
             usage_source: UsageSource::Reported,
             answered_by: self.capabilities.target.clone(),
             prompt_read: PromptRead::Whole,
+            served: Served::Live,
             request_id: None,
             trail: Vec::new(),
         }

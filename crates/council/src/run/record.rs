@@ -155,7 +155,9 @@ impl Run<'_> {
     /// What must be said beside the answer: the notices of the models that spoke.
     fn notices(&self) -> Vec<String> {
         let spoke = self.books.speakers().filter_map(|model| self.setting.panel.facts(model));
-        spoke.filter_map(|facts| facts.notice.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+        let notices =
+            spoke.filter_map(|facts| facts.notice.clone()).chain(self.books.stale_notices().cloned());
+        notices.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     async fn write(mut self, parts: Parts) -> Result<DecisionRecord, CouncilError> {

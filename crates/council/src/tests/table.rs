@@ -18,7 +18,7 @@ use async_orchestrator_core::{
     test_util::{ManualClock, Script, ScriptedProvider},
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
-use async_orchestrator_resilience::{Stack, Target};
+use async_orchestrator_resilience::{ResilienceConfig, Stack, Target};
 use async_trait::async_trait;
 
 use super::replies::{BallotForm, default_reply, said};
@@ -220,9 +220,11 @@ impl Table {
         models.extend(names.into_iter().zip(stack.iter().cloned()));
         let capabilities = stack.iter().map(|model| model.capabilities().clone()).collect();
         let targets = stack.into_iter().map(|model| Target::remote(model)).collect();
+        let clock = Arc::new(self.clock.clone());
+        let once = Stack::try_new(clock, ResilienceConfig::bare(), 7).unwrap();
         Seat {
             id,
-            provider: Stack::new(Arc::new(self.clock.clone())).provider(targets).unwrap(),
+            provider: once.provider(targets).unwrap(),
             models: capabilities,
             limits: AttemptLimits::REMOTE_DEFAULT,
             temperature: None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use async_orchestrator_core::{ErrorKind, ModelRef, ProviderError};
+use async_orchestrator_core::{ErrorKind, ModelRef, ProviderError, RetryAdvice};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
@@ -24,6 +24,15 @@ use crate::{
 const ERROR_BYTES_MAX: usize = 64 << 10;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// What the official SDKs obey before anything else.
+fn retry_advice(headers: &HeaderMap) -> Option<RetryAdvice> {
+    match headers.get("x-should-retry")?.as_bytes() {
+        b"true" => Some(RetryAdvice::Again),
+        b"false" => Some(RetryAdvice::Never),
+        _ => None,
+    }
+}
 
 /// How a protocol classifies an error.
 pub(crate) type Classify = fn(&VendorError) -> ErrorKind;
@@ -174,7 +183,8 @@ impl Exchange {
         // The real status is worth more than one that the body names.
         error.status = Some(head.status.as_u16());
         error.retry_after = retry_after::hint(&head.headers, self.transport.clock().wall());
-        Err(self.vendor_failed(&error, redactor, request_id))
+        let failed = self.vendor_failed(&error, redactor, request_id);
+        Err(failed.with_retry_advice(retry_advice(&head.headers)))
     }
 
     fn vendor_failed(

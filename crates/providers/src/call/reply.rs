@@ -1,7 +1,7 @@
 //! From what a protocol read to a completion: endings, missing usage, empty answers.
 
 use async_orchestrator_core::{
-    Completion, ErrorKind, FinishReason, ModelRef, PromptRead, ProviderError, Usage, UsageSource,
+    Completion, ErrorKind, FinishReason, ModelRef, PromptRead, ProviderError, Served, Usage, UsageSource,
     estimated_tokens,
 };
 
@@ -64,6 +64,7 @@ impl Reply {
             usage_source,
             answered_by: target.clone(),
             prompt_read: PromptRead::Whole,
+            served: Served::Live,
             request_id: self.id,
             trail: Vec::new(),
         })

@@ -16,6 +16,9 @@ pub(super) struct AttemptLog {
 impl AttemptLog {
     pub(super) fn begin(context: &CallContext, target: &ModelRef, started: Instant) -> Self {
         let number = context.next_attempt();
+        if let Some(mark) = &context.mark {
+            mark.begin(number, started);
+        }
         context.emit(EventKind::AttemptStarted { target: target.clone(), attempt: number });
         Self { context: context.clone(), target: target.clone(), number, started }
     }

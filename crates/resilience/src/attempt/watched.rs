@@ -11,6 +11,7 @@ use async_orchestrator_core::{
     AttemptLimits, Clock, CompletionStream, ErrorKind, ProviderError, Sleep, StreamEvent, TimeoutPhase,
 };
 use futures_core::Stream;
+use futures_util::StreamExt;
 
 use super::{AttemptLog, Expiry};
 
@@ -26,6 +27,8 @@ pub(super) struct Watched {
     before_text: Expiry,
     timer: Sleep,
     log: AttemptLog,
+    /// The first event, read ahead: a stream is handed out only once it has begun.
+    ahead: Option<StreamEvent>,
 }
 
 impl Watched {
@@ -37,7 +40,20 @@ impl Watched {
         log: AttemptLog,
     ) -> Self {
         let timer = before_text.sleep(&*clock, clock.now());
-        Self { inner: Some(inner), clock, limits, last_text: None, before_text, timer, log }
+        Self { inner: Some(inner), clock, limits, last_text: None, before_text, timer, log, ahead: None }
+    }
+
+    /// Waits for the first event. What fails before it is a failed call, not a broken stream: nobody has seen anything yet, and whatever
+    /// is above can ask again without a word.
+    pub(super) async fn begun(mut self) -> Result<Self, ProviderError> {
+        match self.next().await {
+            Some(Ok(event)) => {
+                self.ahead = Some(event);
+                Ok(self)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(ErrorKind::Truncated.into()),
+        }
     }
 
     fn expiry(&self, now: Instant) -> Expiry {
@@ -72,6 +88,9 @@ impl Stream for Watched {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(event) = this.ahead.take() {
+            return Poll::Ready(Some(Ok(event)));
+        }
         let Some(inner) = this.inner.as_mut() else { return Poll::Ready(None) };
         match inner.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(StreamEvent::Finished(mut completion)))) => {

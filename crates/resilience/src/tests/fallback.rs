@@ -5,7 +5,6 @@ use expect_test::expect;
 use futures_util::StreamExt;
 
 use super::scene::{Scene, play, request};
-use crate::{Fallback, NoTargets};
 
 #[test]
 fn targets_are_asked_in_turn_until_one_answers() {
@@ -17,10 +16,8 @@ fn targets_are_asked_in_turn_until_one_answers() {
             000.0 attempt 1 at a:one
             001.0 attempt 1 at a:one failed: auth
             001.0 attempt 2 at b:two
-            003.0 restarted at b:two
             003.0 attempt 2 at b:two failed: overloaded
             003.0 attempt 3 at c:three
-            003.0 restarted at c:three
             004.0 `Hello`
             004.0 finished `Hello` by c:three
             004.0   trail 1 a:one 0..1000 ms auth
@@ -49,7 +46,7 @@ fn a_stream_that_breaks_is_begun_anew_and_its_reader_is_told() {
             001.0 `Guten`
             031.0 attempt 2 at b:two failed: timeout
             031.0 attempt 3 at c:three
-            031.0 restarted at c:three
+            032.0 restarted at c:three
             032.0 `Hello`
             032.0 finished `Hello` by c:three
             032.0   trail 1 a:one 0..1000 ms truncated
@@ -85,10 +82,8 @@ fn a_prompt_too_long_goes_only_to_larger_windows() {
         000.0 attempt 1 at a:one
         000.0 attempt 1 at a:one failed: context_too_long
         000.0 attempt 2 at d:larger
-        000.0 restarted at d:larger
         000.0 attempt 2 at d:larger failed: context_too_long
         000.0 attempt 3 at f:unknown
-        000.0 restarted at f:unknown
         000.0 `Hello`
         000.0 finished `Hello` by f:unknown
         000.0   trail 1 a:one 0..0 ms context_too_long
@@ -108,7 +103,6 @@ fn a_small_window_stays_left_out_when_a_larger_one_fails_otherwise() {
         000.0 attempt 1 at a:one
         000.0 attempt 1 at a:one failed: context_too_long
         000.0 attempt 2 at b:larger
-        000.0 restarted at b:larger
         000.0 attempt 2 at b:larger failed: unavailable
         000.0 error ContextTooLong: a:one: the prompt does not fit the model's window: its fallbacks failed too: b:larger: the server cannot be reached or failed
         000.0   trail 1 a:one 0..0 ms context_too_long
@@ -160,11 +154,9 @@ fn when_all_fail_the_first_failure_is_the_cause_and_every_target_is_named() {
             000.0 attempt 1 at a:one
             001.0 attempt 1 at a:one failed: overloaded
             001.0 attempt 2 at b:two
-            001.0 restarted at b:two
             002.0 `Hel`
             004.0 attempt 2 at b:two failed: invalid_request
             004.0 attempt 3 at c:three
-            004.0 restarted at c:three
             004.0 attempt 3 at c:three failed: auth
             004.0 error Overloaded { retry_after: None }: a:one: the vendor is overloaded: its fallbacks failed too: b:two: the request was refused as invalid; c:three: the key was not accepted
             004.0   trail 1 a:one 0..1000 ms overloaded
@@ -193,7 +185,6 @@ fn a_fallback_refused_by_the_budget_is_named_too() {
             000.0 attempt 1 at a:one
             001.0 attempt 1 at a:one failed: unavailable
             001.0 attempt 2 at c:three
-            001.0 restarted at c:three
             001.0 `Hello`
             001.0 finished `Hello` by c:three
             001.0   trail 1 a:one 0..1000 ms unavailable
@@ -227,8 +218,7 @@ fn poll_once<T>(work: std::pin::Pin<&mut impl Future<Output = T>>) -> std::task:
 }
 
 #[test]
-fn a_list_needs_a_target_and_shows_the_first_ones_abilities() {
-    assert_eq!(Fallback::try_new(Vec::new()).err(), Some(NoTargets));
+fn a_list_shows_the_first_ones_abilities() {
     let scene = Scene::new("a:one", "#window=8000 end").or("b:two", "end");
     assert_eq!(scene.provider().capabilities().context_window, Some(8_000));
 }

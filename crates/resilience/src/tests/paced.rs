@@ -1,7 +1,7 @@
 //! A provider whose replies have a rhythm: `2s | Hello 3s world end`.
 //!
 //! Words are pieces of text, `2s` is a wait, `end` the terminal event, `cut` an end without one, `stall` silence for ever, `!kind` a failure; what
-//! stands before `|` happens before the stream opens. Capitals after `#` set facts: `#window=8000`, `#price=2` (dollars a million tokens).
+//! stands before `|` happens before the stream opens. `[3: ...]` in front is what the first three calls do, and so on. Capitals after `#` set facts: `#window=8000`, `#price=2` (dollars a million tokens).
 
 use std::{
     fmt,
@@ -14,8 +14,8 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
-    FinishReason, Guard, LlmProvider, Price, PromptRead, ProviderError, StreamEvent, TimeoutPhase, Usage,
-    UsageSource, test_util::ManualClock,
+    FinishReason, Guard, LlmProvider, Price, PromptRead, ProviderError, Served, StreamEvent, TimeoutPhase,
+    Usage, UsageSource, test_util::ManualClock,
 };
 use async_trait::async_trait;
 use futures_util::stream;
@@ -30,11 +30,18 @@ enum Beat {
     Fail(ErrorKind),
 }
 
+/// What some calls do.
+#[derive(Clone)]
+struct Part {
+    calls: usize,
+    opening: Vec<Beat>,
+    beats: Vec<Beat>,
+}
+
 pub(super) struct Paced {
     capabilities: Capabilities,
     clock: ManualClock,
-    opening: Vec<Beat>,
-    beats: Vec<Beat>,
+    parts: Vec<Part>,
     calls: Mutex<Vec<&'static str>>,
     running: Arc<AtomicUsize>,
 }
@@ -42,25 +49,34 @@ pub(super) struct Paced {
 impl Paced {
     pub(super) fn new(name: &str, clock: &ManualClock, score: &str) -> Self {
         let mut capabilities = Capabilities::unknown(name.parse().unwrap());
-        let mut beats = Vec::new();
-        let mut opening = Vec::new();
-        for word in score.split_whitespace() {
-            match word.strip_prefix('#').and_then(|fact| fact.split_once('=')) {
-                Some(("window", tokens)) => capabilities.context_window = Some(tokens.parse().unwrap()),
-                Some(("price", dollars)) => capabilities.price = Some(flat_price(dollars.parse().unwrap())),
-                Some((fact, _)) => panic!("unknown fact {fact}"),
-                None if word == "|" => opening = std::mem::take(&mut beats),
-                None => beats.push(beat(word)),
+        let mut parts = Vec::new();
+        for (calls, text) in sections(score) {
+            let (mut beats, mut opening) = (Vec::new(), Vec::new());
+            for word in text.split_whitespace() {
+                match word.strip_prefix('#').and_then(|fact| fact.split_once('=')) {
+                    Some(("window", tokens)) => capabilities.context_window = Some(tokens.parse().unwrap()),
+                    Some(("price", dollars)) => {
+                        capabilities.price = Some(flat_price(dollars.parse().unwrap()));
+                    }
+                    Some((fact, _)) => panic!("unknown fact {fact}"),
+                    None if word == "|" => opening = std::mem::take(&mut beats),
+                    None => beats.push(beat(word)),
+                }
             }
+            parts.push(Part { calls, opening, beats });
         }
-        Self {
-            capabilities,
-            clock: clock.clone(),
-            opening,
-            beats,
-            calls: Mutex::default(),
-            running: Arc::default(),
-        }
+        Self { capabilities, clock: clock.clone(), parts, calls: Mutex::default(), running: Arc::default() }
+    }
+
+    /// What the call that begins now does.
+    fn part(&self) -> Part {
+        let mut number = self.calls.lock().unwrap().len();
+        let part = self.parts.iter().find(|part| {
+            let here = number < part.calls;
+            number = number.saturating_sub(part.calls);
+            here
+        });
+        part.or(self.parts.last()).unwrap().clone()
     }
 
     /// `stream` or `complete`, a word a call.
@@ -107,6 +123,7 @@ impl Paced {
             usage_source: UsageSource::Reported,
             answered_by: self.capabilities.target.clone(),
             prompt_read: PromptRead::Whole,
+            served: Served::Live,
             request_id: None,
             trail: Vec::new(),
         }
@@ -116,9 +133,10 @@ impl Paced {
 #[async_trait]
 impl LlmProvider for Paced {
     async fn complete(&self, _: &CompletionRequest, _: &CallContext) -> Result<Completion, ProviderError> {
+        let part = self.part();
         let _running = self.begin("complete");
-        self.play(&self.opening).await?;
-        self.play(&self.beats).await.map(|text| self.completion(&text))
+        self.play(&part.opening).await?;
+        self.play(&part.beats).await.map(|text| self.completion(&text))
     }
 
     async fn stream(
@@ -126,16 +144,17 @@ impl LlmProvider for Paced {
         _: &CompletionRequest,
         _: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
+        let part = self.part();
         let running = self.begin("stream");
-        self.play(&self.opening).await?;
-        let whole: String = self
+        self.play(&part.opening).await?;
+        let whole: String = part
             .beats
             .iter()
             .filter_map(|beat| if let Beat::Text(text) = beat { Some(text.as_str()) } else { None })
             .collect();
         let end = self.completion(&whole);
         let target = self.capabilities.target.clone();
-        let state = (self.beats.clone().into_iter(), self.clock.clone(), running);
+        let state = (part.beats.into_iter(), self.clock.clone(), running);
         Ok(Box::pin(stream::unfold(state, move |(mut beats, clock, running)| {
             let (end, target) = (end.clone(), target.clone());
             async move {
@@ -182,6 +201,19 @@ fn flat_price(dollars: u64) -> Price {
     Price { input: price, cached_input: None, cache_write: None, output: price, as_of: "2026-11".into() }
 }
 
+/// The parts of a score: so many calls, and what they do.
+fn sections(score: &str) -> Vec<(usize, &str)> {
+    let mut rest = score.trim();
+    let mut sections = Vec::new();
+    while let Some((part, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let (calls, text) = part.split_once(':').unwrap();
+        sections.push((calls.trim().parse().unwrap(), text));
+        rest = after.trim();
+    }
+    sections.push((usize::MAX, rest));
+    sections
+}
+
 fn beat(word: &str) -> Beat {
     match word {
         "end" => Beat::End,
@@ -201,6 +233,7 @@ fn kind(name: &str) -> ErrorKind {
         "key" => ErrorKind::Unauthorized,
         "quota" => ErrorKind::QuotaExhausted,
         "limited" => ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(7)) },
+        "limited9" => ErrorKind::RateLimited { retry_after: Some(Duration::from_secs(9)) },
         "overloaded" => ErrorKind::Overloaded { retry_after: None },
         "down" => ErrorKind::Unavailable,
         "truncated" => ErrorKind::Truncated,

@@ -20,7 +20,7 @@ use expect_test::Expect;
 use futures_util::StreamExt;
 
 use super::paced::Paced;
-use crate::{Stack, Target};
+use crate::{ResilienceConfig, Stack, Target};
 
 /// Polls `work` to its end; whenever it can do nothing more, time passes to the next sleeper.
 #[track_caller]
@@ -51,10 +51,13 @@ pub(super) struct Scene {
     pub(super) clock: ManualClock,
     pub(super) ledger: Arc<BudgetLedger>,
     targets: Vec<Arc<Paced>>,
+    beside: Vec<usize>,
     whole: bool,
     fixed: Option<AttemptLimits>,
     limits: AttemptLimits,
     deadline: Deadline,
+    config: ResilienceConfig,
+    stack: std::cell::OnceCell<Stack>,
     log: Arc<Log>,
 }
 
@@ -80,6 +83,13 @@ impl Observer for Log {
             EventKind::AttemptFailed { target, attempt, cause, .. } => {
                 self.line(&format!("attempt {attempt} at {target} failed: {cause}"));
             }
+            EventKind::AttemptRefused { target, why, .. } => self.line(&format!("{target} left out: {why}")),
+            EventKind::AttemptWaits { target, wait_ms } => {
+                self.line(&format!("asks {target} again in {wait_ms} ms"));
+            }
+            EventKind::AttemptHedged { target, after_ms } => {
+                self.line(&format!("asks {target} too after {after_ms} ms"));
+            }
             other => self.line(&format!("{other:?}")),
         }
     }
@@ -93,10 +103,13 @@ impl Scene {
         let scene = Self {
             ledger: Arc::new(BudgetLedger::unlimited()),
             targets: Vec::new(),
+            beside: Vec::new(),
             whole: false,
             fixed: None,
             limits: AttemptLimits::REMOTE_DEFAULT,
             deadline: Deadline::NEVER,
+            config: ResilienceConfig::bare(),
+            stack: std::cell::OnceCell::new(),
             log: Arc::new(log),
             clock,
         };
@@ -107,6 +120,17 @@ impl Scene {
     pub(super) fn or(mut self, name: &str, score: &str) -> Self {
         self.targets.push(Arc::new(Paced::new(name, &self.clock, score)));
         self
+    }
+
+    /// A target that stands in for the one before it.
+    pub(super) fn beside(mut self, name: &str, score: &str) -> Self {
+        self.beside.push(self.targets.len());
+        self.or(name, score)
+    }
+
+    /// What was seen so far is of no interest.
+    pub(super) fn forget_log(&self) {
+        self.log.lines.lock().unwrap().clear();
     }
 
     pub(super) fn limits(mut self, total: u64, first_token: u64, idle: u64) -> Self {
@@ -130,21 +154,35 @@ impl Scene {
         self
     }
 
+    /// Other settings than the plain ones, under which each target is asked once.
+    pub(super) fn config(mut self, change: impl FnOnce(&mut ResilienceConfig)) -> Self {
+        self.config = ResilienceConfig::default();
+        change(&mut self.config);
+        self
+    }
+
     pub(super) fn budget(mut self, micros: u64) -> Self {
         self.ledger = Arc::new(BudgetLedger::with_ceiling(MicroUsd(micros)));
         self
     }
 
     pub(super) fn provider(&self) -> Arc<dyn LlmProvider> {
-        let target = |paced: &Arc<Paced>| {
+        let target = |(index, paced): (usize, &Arc<Paced>)| {
             let provider: Arc<dyn LlmProvider> = Arc::<Paced>::clone(paced);
             let target = match self.fixed {
                 Some(limits) => Target::local(provider, limits),
                 None => Target::remote(provider),
             };
+            let target = if self.beside.contains(&index) { target.beside_previous() } else { target };
             if self.whole { target.whole() } else { target }
         };
-        Stack::new(Arc::new(self.clock.clone())).provider(self.targets.iter().map(target).collect()).unwrap()
+        self.stack().provider(self.targets.iter().enumerate().map(target).collect()).unwrap()
+    }
+
+    /// The stack of all providers of this scene: they share what they learn.
+    pub(super) fn stack(&self) -> &Stack {
+        self.stack
+            .get_or_init(|| Stack::try_new(Arc::new(self.clock.clone()), self.config.clone(), 7).unwrap())
     }
 
     pub(super) fn context(&self) -> CallContext {

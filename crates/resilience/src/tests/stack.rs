@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use expect_test::expect;
 
 use super::scene::{Scene, play};
-use crate::{NoTargets, Stack, Target};
+use crate::{InvalidTargets, Stack, Target};
 
 #[test]
 fn a_target_that_must_not_stream_is_asked_for_the_whole_and_streamed_in_one_piece() {
@@ -49,7 +49,10 @@ fn a_whole_target_falls_back_like_any_other() {
 
 #[test]
 fn a_stack_needs_a_target() {
-    assert_eq!(Stack::new(Arc::new(ManualClock::new())).provider(Vec::new()).err(), Some(NoTargets));
+    assert_eq!(
+        Stack::new(Arc::new(ManualClock::new())).provider(Vec::new()).err(),
+        Some(InvalidTargets::None)
+    );
 }
 
 /// A judge that takes its time.

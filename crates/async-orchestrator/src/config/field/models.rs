@@ -1,9 +1,9 @@
-//! Settings that are lists of models.
+//! Settings that are lists of models or of keys.
 
 use async_orchestrator_core::ModelRef;
 
-use super::{Field, Range, Raw, Shown, expected, short, text};
-use crate::config::problem::suggestion;
+use super::{Field, Range, Raw, Scalar, Shown, expected, short, text};
+use crate::config::{KeySource, problem::suggestion};
 
 /// One list of models: in the environment and in flags, separated by commas.
 impl Field for Vec<ModelRef> {
@@ -15,6 +15,27 @@ impl Field for Vec<ModelRef> {
     fn shown(&self) -> Option<Shown> {
         let list = self.iter().map(|model| Shown::Text(model.to_string())).collect();
         (!self.is_empty()).then_some(Shown::List(list))
+    }
+}
+
+/// A list of keys: in the environment, separated by commas.
+impl Field for Vec<KeySource> {
+    fn write(&mut self, raw: &Raw, range: Range) -> Result<(), String> {
+        *self = match raw {
+            Raw::Word(list) => {
+                let key = |word: &str| KeySource::read(&Raw::Word(word.to_owned()), range);
+                list.split(',').map(key).collect::<Result<_, _>>()?
+            }
+            Raw::List(items) => {
+                items.iter().map(|item| KeySource::read(item, range)).collect::<Result<_, _>>()?
+            }
+            other => return Err(expected("a list of keys such as [\"env::SECOND_KEY\"]", other)),
+        };
+        Ok(())
+    }
+
+    fn shown(&self) -> Option<Shown> {
+        (!self.is_empty()).then(|| Shown::List(self.iter().map(Scalar::show).collect()))
     }
 }
 

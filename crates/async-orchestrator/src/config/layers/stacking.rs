@@ -135,6 +135,11 @@ impl Stacking {
     /// Looks up the variables that keys name, and remembers the variable of a key that came from one.
     pub(super) fn resolve_keys(&mut self, environment: &Environment) {
         for (name, provider) in &mut self.settings.providers {
+            for key in &mut provider.more_api_keys {
+                if let KeySource::Environment { name, value } = key {
+                    *value = environment.value(name).map(SecretString::from);
+                }
+            }
             for (field, key) in [("api_key", &mut provider.api_key), ("auth_token", &mut provider.auth_token)]
             {
                 let source = self.settings.sources.of(&format!("providers.{name}.{field}"));

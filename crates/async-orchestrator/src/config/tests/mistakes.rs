@@ -169,6 +169,44 @@ fn numbers_are_exact_and_come_in_every_writing() {
     }
 }
 
+#[test]
+fn what_would_do_nothing_or_cannot_work_is_refused_at_once_and_by_name() {
+    let found = complaints(
+        "[resilience]\nhedge = false\nhedge_delay_min_seconds = 1\ncache_fresh_seconds = 9\nretry_attempts_max = 0\n\
+         breaker_failure_percent = 101\nbreaker_cooldown_seconds = 90\ncoalesce = false\nreuse = \"allowed\"\n",
+        &[],
+    );
+    for name in ["retry_attempts_max", "breaker_failure_percent"] {
+        assert!(found.contains(name), "{name}: {found}");
+    }
+    let found = complaints(
+        "[council]\ntime_limit_seconds = 30\n[resilience]\nhedge = false\nhedge_delay_min_seconds = 1\ncache_fresh_seconds = 9\n\
+         breaker_cooldown_seconds = 90\ncoalesce = false\nreuse = \"allowed\"\n",
+        &[],
+    );
+    for (line, name) in [
+        (5, "hedge_delay_min_seconds"),
+        (6, "cache_fresh_seconds"),
+        (7, "breaker_cooldown_seconds"),
+        (9, "reuse"),
+    ] {
+        assert!(found.contains(name) && found.contains(&format!(":{line}")), "{name}: {found}");
+    }
+}
+
+#[test]
+fn presets_are_a_start_that_single_settings_refine() {
+    let config = |text: &str| from_file(&format!("[resilience]\n{text}\n")).resilience.config();
+    assert_eq!(config("preset = \"batch\"").hedge, None);
+    assert!(config("preset = \"batch\"\nhedge = true").hedge.is_some());
+    assert_eq!(config("retry_attempts_max = 1").retry.server_error_attempts_max, 1);
+    assert_eq!(config("").cache, None);
+    assert_eq!(config("cache = true\ncache_bytes_max = 65536").cache.unwrap().bytes_max, 65_536);
+    for preset in ["default", "interactive", "batch", "patient"] {
+        assert_eq!(config(&format!("preset = \"{preset}\"")).problems(), Vec::<String>::new());
+    }
+}
+
 proptest! {
     #[test]
     fn no_file_is_too_odd(text in "[a-z\\[\\]{}=.,\"'\n 0-9#ü\\\\-]{0,80}") {

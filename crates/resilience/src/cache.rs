@@ -1,0 +1,297 @@
+//! Answers that were given before: in place of a call where that is allowed, and as the last resort where nobody can be reached.
+//!
+//! An answer is kept under the model that gave it, never under the one it stood in for. What is cut, filtered, empty or second-hand is
+//! not kept. Ages are measured on our own clock; moka only bounds the bytes.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_orchestrator_core::{
+    Attempt, CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
+    FinishReason, LlmProvider, ProviderError, Reuse, Served, StreamEvent, Usage, millis_between,
+};
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+
+use crate::cache_key::CacheKey;
+
+/// What an entry costs beside its text.
+const ENTRY_BYTES: usize = 256;
+
+/// Which answers are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// So many bytes at most; default 64 MiB.
+    pub bytes_max: u64,
+    /// So long an answer serves in place of a call; default 1 h.
+    pub fresh_for: Duration,
+    /// So much longer it serves, marked stale, where nobody can be reached; zero is never; default 24 h.
+    pub stale_for: Duration,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            bytes_max: 64 << 20,
+            fresh_for: Duration::from_secs(3_600),
+            stale_for: Duration::from_secs(86_400),
+        }
+    }
+}
+
+impl CacheConfig {
+    /// Everything that is wrong, each with the name of its setting.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.bytes_max < 4_096 {
+            problems.push("bytes_max: no answer fits into less than 4096 bytes".to_owned());
+        }
+        if self.fresh_for.is_zero() && self.stale_for.is_zero() {
+            problems.push("fresh_for: with stale_for zero too nothing would ever be used".to_owned());
+        }
+        problems
+    }
+}
+
+/// The answers of one process.
+#[derive(Debug)]
+pub(crate) struct AnswerCache {
+    entries: moka::sync::Cache<CacheKey, Arc<Entry>>,
+    config: CacheConfig,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    completion: Completion,
+    stored: Instant,
+}
+
+impl AnswerCache {
+    pub(crate) fn new(config: CacheConfig, clock: Arc<dyn Clock>) -> Self {
+        let weight = |_: &CacheKey, entry: &Arc<Entry>| {
+            u32::try_from(entry.completion.text.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+        };
+        let entries = moka::sync::Cache::builder().max_capacity(config.bytes_max).weigher(weight).build();
+        Self { entries, config, clock }
+    }
+
+    /// The answer under `key`, with its age, if it is younger than `limit`.
+    fn get(&self, key: &CacheKey, limit: Duration) -> Option<(Completion, u64)> {
+        let entry = self.entries.get(key)?;
+        let now = self.clock.now();
+        if now.saturating_duration_since(entry.stored) >= limit {
+            return None;
+        }
+        let mut completion = entry.completion.clone();
+        // It costs nothing now, and nobody is asked: whoever adds up usage and attempts must find none.
+        completion.usage = Usage::default();
+        completion.trail = Vec::new();
+        Some((completion, millis_between(entry.stored, now)))
+    }
+
+    fn put(&self, request: &CompletionRequest, context: &CallContext, completion: &Completion) {
+        let whole = match completion.finish {
+            FinishReason::Stop | FinishReason::StopSequence => true,
+            // A reason that is new to us is no proof that the answer is whole.
+            _ => false,
+        };
+        let worth = whole
+            && completion.served.is_live()
+            && completion.prompt_read.is_whole()
+            && !completion.text.trim().is_empty();
+        if worth {
+            let key = CacheKey::new(&completion.answered_by.to_string(), request, context);
+            let completion = Completion { trail: Vec::new(), ..completion.clone() };
+            self.entries.insert(key, Arc::new(Entry { completion, stored: self.clock.now() }));
+        }
+    }
+}
+
+/// A provider with a memory.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    inner: Arc<dyn LlmProvider>,
+    cache: Arc<AnswerCache>,
+    scope: String,
+}
+
+impl Cached {
+    pub(crate) fn new(inner: Arc<dyn LlmProvider>, cache: Arc<AnswerCache>) -> Self {
+        let scope = inner.capabilities().target.to_string();
+        Self { inner, cache, scope }
+    }
+
+    fn fresh(&self, request: &CompletionRequest, context: &CallContext) -> Option<Completion> {
+        let deterministic = request.seed.is_some() || request.temperature == Some(0.0);
+        let allowed = match context.reuse {
+            Reuse::Never => false,
+            Reuse::WhenDeterministic => deterministic,
+            Reuse::Allowed => true,
+        };
+        if !allowed {
+            return None;
+        }
+        let key = CacheKey::new(&self.scope, request, context);
+        let (mut completion, age_ms) = self.cache.get(&key, self.cache.config.fresh_for)?;
+        completion.served = Served::Cached { age_ms };
+        Some(completion)
+    }
+
+    /// An old answer in place of `error`, or the error. It is the last resort, so it asks only that the caller did not refuse the answers
+    /// of others: who gets it reads that it is old.
+    fn stale(
+        &self,
+        mut error: ProviderError,
+        request: &CompletionRequest,
+        context: &CallContext,
+    ) -> Result<Completion, ProviderError> {
+        let config = &self.cache.config;
+        if !may_be_stale(error.kind()) || context.reuse == Reuse::Never || config.stale_for.is_zero() {
+            return Err(error);
+        }
+        let key = CacheKey::new(&self.scope, request, context);
+        let limit = config.fresh_for.saturating_add(config.stale_for);
+        let Some((mut completion, age_ms)) = self.cache.get(&key, limit) else { return Err(error) };
+        completion.served = Served::Stale { age_ms };
+        let trail: Vec<Attempt> = error.take_trail();
+        completion.trail = trail;
+        Ok(completion)
+    }
+}
+
+/// Whether a failure is that of the other side, and not of this request or this caller.
+fn may_be_stale(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Unauthorized
+        | ErrorKind::QuotaExhausted
+        | ErrorKind::RateLimited { .. }
+        | ErrorKind::Overloaded { .. }
+        | ErrorKind::Unavailable
+        | ErrorKind::Timeout { .. }
+        | ErrorKind::Truncated
+        | ErrorKind::Malformed
+        | ErrorKind::UnknownModel
+        | ErrorKind::Refused { .. } => true,
+        // Invalid, filtered, too long, cancelled: an old answer to the same request is no cure.
+        _ => false,
+    }
+}
+
+#[async_trait]
+impl LlmProvider for Cached {
+    async fn complete(
+        &self,
+        request: &CompletionRequest,
+        context: &CallContext,
+    ) -> Result<Completion, ProviderError> {
+        if let Some(known) = self.fresh(request, context) {
+            return Ok(known);
+        }
+        match self.inner.complete(request, context).await {
+            Ok(completion) => {
+                self.cache.put(request, context, &completion);
+                Ok(completion)
+            }
+            Err(error) => self.stale(error, request, context),
+        }
+    }
+
+    async fn stream(
+        &self,
+        request: &CompletionRequest,
+        context: &CallContext,
+    ) -> Result<CompletionStream, ProviderError> {
+        if let Some(known) = self.fresh(request, context) {
+            return Ok(at_once(known));
+        }
+        match self.inner.stream(request, context).await {
+            Ok(inner) => {
+                let own = Self {
+                    inner: Arc::clone(&self.inner),
+                    cache: Arc::clone(&self.cache),
+                    scope: self.scope.clone(),
+                };
+                let call = Streaming {
+                    inner,
+                    own,
+                    request: request.clone(),
+                    context: context.clone(),
+                    seen: Seen::Nothing,
+                };
+                Ok(Box::pin(stream::unfold(Some(call), |call| async move { call?.next().await }).flatten()))
+            }
+            Err(error) => self.stale(error, request, context).map(at_once),
+        }
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.inner.capabilities()
+    }
+}
+
+/// A whole answer as a stream.
+fn at_once(completion: Completion) -> CompletionStream {
+    let text = (!completion.text.is_empty()).then(|| Ok(StreamEvent::Delta(completion.text.clone())));
+    let end = Ok(StreamEvent::Finished(Box::new(completion)));
+    Box::pin(stream::iter(text.into_iter().chain([end])))
+}
+
+/// Whether the reader has text that an old answer would contradict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Text,
+}
+
+struct Streaming {
+    inner: CompletionStream,
+    own: Cached,
+    request: CompletionRequest,
+    context: CallContext,
+    seen: Seen,
+}
+
+type Events = stream::Iter<std::vec::IntoIter<Result<StreamEvent, ProviderError>>>;
+
+impl Streaming {
+    async fn next(mut self) -> Option<(Events, Option<Self>)> {
+        let event = match self.inner.next().await {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => return Some((self.last_resort(error), None)),
+            None => return Some((self.last_resort(ErrorKind::Truncated.into()), None)),
+        };
+        let last = match &event {
+            StreamEvent::Delta(_) => {
+                self.seen = Seen::Text;
+                false
+            }
+            StreamEvent::Restarted { .. } => {
+                self.seen = Seen::Nothing;
+                false
+            }
+            StreamEvent::Finished(completion) => {
+                self.own.cache.put(&self.request, &self.context, completion);
+                true
+            }
+            _ => false,
+        };
+        Some((stream::iter(vec![Ok(event)]), (!last).then_some(self)))
+    }
+
+    fn last_resort(&self, error: ProviderError) -> Events {
+        let events = match self.own.stale(error, &self.request, &self.context) {
+            Err(error) => vec![Err(error)],
+            Ok(completion) => {
+                let target = completion.answered_by.clone();
+                let restarted = (self.seen == Seen::Text).then_some(Ok(StreamEvent::Restarted { target }));
+                let text = Ok(StreamEvent::Delta(completion.text.clone()));
+                let end = Ok(StreamEvent::Finished(Box::new(completion)));
+                restarted.into_iter().chain([text, end]).collect()
+            }
+        };
+        stream::iter(events)
+    }
+}
