@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod chaos;
 mod ci;
 mod fuzz;
 mod layers;
@@ -59,6 +60,14 @@ const TASKS: &[Task] = &[
       public repository openai/openai-openapi, as JSON) and against the types of Anthropic's SDK.
       Needs Python 3.11; installs into target/peers with pip and uses no other network.",
         run: peers::run,
+    },
+    Task {
+        name: "chaos",
+        options: &["--filter", "--json"],
+        help: "  chaos [--filter ROW] [--json FILE]
+      Plays every fault against the default stack: whole and streamed, both formats, with a fallback
+      and without. ROW is a number or a part of a name. Fails when one case fails.",
+        run: chaos::run,
     },
     Task {
         name: "fuzz",

@@ -100,7 +100,10 @@ impl VendorError {
             Some(413) => ErrorKind::ContextTooLong,
             Some(429) => ErrorKind::RateLimited { retry_after },
             Some(529) => ErrorKind::Overloaded { retry_after },
-            Some(503) if retry_after.is_some() || self.mentions(&["overload", "capacity", "too busy"]) => {
+            // Inside a stream there is no status: the words must do.
+            Some(503) | None
+                if retry_after.is_some() || self.mentions(&["overload", "capacity", "too busy"]) =>
+            {
                 ErrorKind::Overloaded { retry_after }
             }
             Some(300..500) => ErrorKind::Invalid,

@@ -42,8 +42,6 @@ pub struct ResilienceConfig {
     pub cache: Option<CacheConfig>,
     /// Whether identical calls that are under way at the same time become one.
     pub coalesce: Coalescing,
-    /// How long a target rests after a 429 that does not say how long: 1 s, the shortest wait that vendors ask for.
-    pub cooldown: Duration,
     /// How long a key that was not accepted, or whose account is used up, is left out before it is tried again: 10 min.
     pub key_out_for: Duration,
 }
@@ -81,7 +79,6 @@ impl Default for ResilienceConfig {
             queue: QueueConfig::default(),
             cache: None,
             coalesce: Coalescing::On,
-            cooldown: Duration::from_secs(1),
             key_out_for: Duration::from_secs(600),
         }
     }
@@ -129,7 +126,6 @@ impl ResilienceConfig {
         config.throttle = None;
         config.hedge = None;
         config.coalesce = Coalescing::Off;
-        config.cooldown = Duration::from_nanos(1);
         config.key_out_for = Duration::from_nanos(1);
         config
     }
@@ -147,10 +143,8 @@ impl ResilienceConfig {
         add("hedge", self.hedge.as_ref().map(HedgeConfig::problems).unwrap_or_default());
         add("concurrency", self.concurrency.problems());
         add("cache", self.cache.as_ref().map(CacheConfig::problems).unwrap_or_default());
-        for (name, value) in [("cooldown", self.cooldown), ("key_out_for", self.key_out_for)] {
-            if value.is_zero() {
-                problems.push(format!("{name}: zero switches it off unseen; it must be longer"));
-            }
+        if self.key_out_for.is_zero() {
+            problems.push("key_out_for: zero switches it off unseen; it must be longer".to_owned());
         }
         problems
     }

@@ -93,7 +93,7 @@ impl LlmProvider for RetryGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        self.budget.deposit();
+        self.budget.deposit(self.clock.now());
         let mut tries = Tries::default();
         loop {
             match self.inner.complete(request, context).await {
@@ -111,7 +111,7 @@ impl LlmProvider for RetryGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        self.budget.deposit();
+        self.budget.deposit(self.clock.now());
         let mut tries = Tries::default();
         loop {
             match self.inner.stream(request, context).await {

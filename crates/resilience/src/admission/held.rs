@@ -155,8 +155,8 @@ impl HeldOut {
                     held.state.key.leave_out(kind, until);
                 }
             }
-            ErrorKind::RateLimited { retry_after } => {
-                let rest = retry_after.unwrap_or(config.cooldown);
+            // Without a hint there is nothing to keep to: the backoff of the retry spreads the calls.
+            ErrorKind::RateLimited { retry_after: Some(rest) } => {
                 if let Some(until) = now.checked_add(rest) {
                     held.state.breaker.cool_until(until, now);
                 }

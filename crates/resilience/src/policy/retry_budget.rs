@@ -1,42 +1,60 @@
-//! How many retries all calls to one provider may make together.
+//! Keeps the retries of all calls to one provider a small share of its calls, so that a storm of failures is not answered by a storm.
 //!
-//! A token bucket that first attempts fill and retries empty, so that retries stay a small share of the load however much fails:
-//! Finagle's `RetryBudget` and gRPC's retry throttling (gRFC A6). Lock-free: it stands on the path of every call.
+//! Every first attempt pays in a part of a retry, which can be spent for a while and then expires, and a small reserve lets few calls be
+//! retried at all: Finagle's `RetryBudget`; Envoy's retry budgets and gRPC's retry throttling (gRFC A6) are its kin. It stands on the path
+//! of every call, so it uses atomics and no lock: a deposit is one compare-and-swap.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// The price of one retry, in the units in which first attempts pay in.
-const RETRY: u64 = 1_000;
+use super::window::nanos;
+
+#[cfg(test)]
+mod tests;
+
+/// The price of one retry; first attempts pay in thousandths of it, because integers can be counted exactly.
+const RETRY: u32 = 1_000;
+
+/// How many parts `ttl` has: what was paid in expires a tenth of `ttl` at a time, as in Finagle.
+const SLOTS: u32 = 10;
+
+/// The largest reserve: it is searched place by place.
+const RESERVE_MAX: u32 = 1_000;
+
+/// The shortest `ttl`: parts of a tenth of it are counted in 32 bits, which lasts 13 years.
+const TTL_MIN: Duration = Duration::from_secs(1);
 
 /// How many retries may be made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryBudgetConfig {
-    /// Retries for each first attempt; 0.0 to 1.0, default 0.1: of ten calls one may be made again.
-    pub share: f64,
-    /// Retries beyond that, so that few calls can be retried at all; refilled within `refill`; default 10.
+    /// Retries for each first attempt, counted in thousandths; 0.0 to 1.0, default 0.1: of ten calls one may be made again.
+    pub ratio: f64,
+    /// Retries within `ttl` beyond that; 0 to 1,000, default 10.
     pub reserve: u32,
-    /// In so much time an empty reserve is full again; default 10 s.
-    pub refill: Duration,
+    /// How long a deposit can be spent, and how long a spent place of the reserve is gone; 1 s or more, default 10 s.
+    pub ttl: Duration,
 }
 
 impl Default for RetryBudgetConfig {
     fn default() -> Self {
-        Self { share: 0.1, reserve: 10, refill: Duration::from_secs(10) }
+        Self { ratio: 0.1, reserve: 10, ttl: Duration::from_secs(10) }
     }
 }
 
 impl RetryBudgetConfig {
-    /// Everything that is wrong, each with the name of its setting.
+    /// Everything that is wrong, each with the name of its setting. Empty if nothing is.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if !(0.0..=1.0).contains(&self.share) {
-            problems.push("share: 0.0 to 1.0 is expected".to_owned());
+        if !(0.0..=1.0).contains(&self.ratio) {
+            problems.push("ratio: 0.0 to 1.0 is expected".to_owned());
         }
-        if self.refill.is_zero() {
-            problems.push("refill: it must be longer than zero".to_owned());
+        if self.reserve > RESERVE_MAX {
+            problems.push(format!("reserve: at most {RESERVE_MAX} is expected"));
+        }
+        if self.ttl < TTL_MIN {
+            problems.push("ttl: at least 1 s is expected".to_owned());
         }
         problems
     }
@@ -51,102 +69,149 @@ pub enum Withdrawal {
     Refused,
 }
 
-/// The budget of one provider.
+/// The budget of one provider, shared by all of its calls.
 ///
-/// Two buckets: what first attempts paid in, kept for as many as the reserve, and the reserve, which time refills.
+/// Within any time up to `ttl` it grants at most `reserve` retries, and `ratio` of the first attempts of that time and of the `ttl`
+/// before it.
+///
+/// ```
+/// use async_orchestrator_core::{Clock, test_util::ManualClock};
+/// use async_orchestrator_resilience::policy::{RetryBudget, RetryBudgetConfig, Withdrawal};
+/// let now = ManualClock::new().now();
+/// let budget = RetryBudget::new(RetryBudgetConfig { reserve: 0, ..RetryBudgetConfig::default() }, now);
+/// (0..10).for_each(|_| budget.deposit(now));
+/// assert_eq!(budget.withdraw(now), Withdrawal::Granted);
+/// assert_eq!(budget.withdraw(now), Withdrawal::Refused);
+/// ```
 #[derive(Debug)]
 pub struct RetryBudget {
-    config: RetryBudgetConfig,
     origin: Instant,
-    earned: AtomicU64,
-    /// When the reserve would be full, in nanoseconds since the origin (GCRA's theoretical arrival time).
-    reserve_full_at: AtomicU64,
+    slot_ns: u64,
+    ttl_ns: u64,
+    deposit: u32,
+    /// What was paid in and not yet spent, in the parts of `ttl` in which it was paid in; each word is a [`Part`].
+    earned: [AtomicU64; SLOTS as usize],
+    /// When each place of the reserve is free again, in nanoseconds since the origin.
+    reserve: Box<[AtomicU64]>,
+}
+
+/// The deposits of one part of `ttl`. The number is in the word, so that a swap against an expired part fails.
+#[derive(Clone, Copy)]
+struct Part {
+    number: u32,
+    thousandths: u32,
+}
+
+impl Part {
+    const fn to_word(self) -> u64 {
+        (self.number as u64) << 32 | self.thousandths as u64
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    const fn from_word(word: u64) -> Self {
+        Self { number: (word >> 32) as u32, thousandths: word as u32 }
+    }
+
+    const fn slot(number: u32) -> usize {
+        (number % SLOTS) as usize
+    }
 }
 
 impl RetryBudget {
-    /// A budget with a full reserve.
+    /// A budget with a full reserve. Settings beyond their range count as the nearest one within it.
     pub fn new(config: RetryBudgetConfig, now: Instant) -> Self {
-        Self { config, origin: now, earned: AtomicU64::new(0), reserve_full_at: AtomicU64::new(0) }
-    }
-
-    /// A first attempt goes out.
-    pub fn deposit(&self) {
+        let ttl_ns = nanos(config.ttl.max(TTL_MIN));
+        let reserve = config.reserve.min(RESERVE_MAX);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a share of 0 to 1 of a thousand"
+            reason = "a share of 0 to 1 of a thousand; a share that is no number is none"
         )]
-        let pays = (self.config.share.clamp(0.0, 1.0) * RETRY as f64) as u64;
-        let most = u64::from(self.config.reserve.max(1)) * RETRY;
-        // Lost updates would not matter, but the sum must not pass the cap.
-        let _ = self.earned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |earned| {
-            let sum = earned.saturating_add(pays).min(most);
-            (sum != earned).then_some(sum)
-        });
-    }
-
-    /// A retry wants to go out at `now`.
-    pub fn withdraw(&self, now: Instant) -> Withdrawal {
-        let earned = self
-            .earned
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |earned| earned.checked_sub(RETRY));
-        if earned.is_ok() || self.take_reserve(now) { Withdrawal::Granted } else { Withdrawal::Refused }
-    }
-
-    fn take_reserve(&self, now: Instant) -> bool {
-        if self.config.reserve == 0 {
-            return false;
+        let deposit = (config.ratio.clamp(0.0, 1.0) * f64::from(RETRY)).round() as u32;
+        Self {
+            origin: now,
+            slot_ns: ttl_ns / u64::from(SLOTS),
+            ttl_ns,
+            deposit,
+            earned: std::array::from_fn(|_| AtomicU64::new(0)),
+            reserve: (0..reserve).map(|_| AtomicU64::new(0)).collect(),
         }
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let now = nanos(now.saturating_duration_since(self.origin));
-        let each = nanos(self.config.refill / self.config.reserve);
-        let all = nanos(self.config.refill);
-        let taken = self.reserve_full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-            let next = full_at.max(now).saturating_add(each);
-            (next <= now.saturating_add(all)).then_some(next)
+    }
+
+    /// A first attempt goes out at `now`.
+    pub fn deposit(&self, now: Instant) {
+        let number = self.number(now);
+        let slot = &self.earned[Part::slot(number)];
+        update(slot, |part| {
+            let kept = if part.number < number { Part { number, thousandths: 0 } } else { part };
+            // A caller whose `now` is old by a whole `ttl` pays into the part that has taken the slot; it is not worth more than that.
+            Some(Part { thousandths: kept.thousandths.saturating_add(self.deposit), ..kept })
         });
-        taken.is_ok()
+    }
+
+    /// A retry wants to go out at `now`. It is paid from what first attempts paid in, else from the reserve.
+    pub fn withdraw(&self, now: Instant) -> Withdrawal {
+        if self.spend_earned(now) || self.spend_reserve(now) {
+            Withdrawal::Granted
+        } else {
+            Withdrawal::Refused
+        }
+    }
+
+    /// Collects a whole retry from the parts, the oldest first, or puts back what it found. Two callers who each find half of the last
+    /// retry may both be refused; more than was paid in is never granted.
+    fn spend_earned(&self, now: Instant) -> bool {
+        let newest = self.number(now);
+        let oldest = newest.saturating_sub(SLOTS - 1);
+        let mut taken = [0_u32; SLOTS as usize];
+        let mut missing = RETRY;
+        for number in oldest..=newest {
+            let slot = Part::slot(number);
+            let found = update(&self.earned[slot], |part| {
+                let some = part.number == number && part.thousandths > 0 && missing > 0;
+                some.then(|| Part { thousandths: part.thousandths.saturating_sub(missing), ..part })
+            });
+            taken[slot] = found.map_or(0, |part| part.thousandths.min(missing));
+            missing -= taken[slot];
+        }
+        if missing == 0 {
+            return true;
+        }
+        for number in oldest..=newest {
+            let slot = Part::slot(number);
+            update(&self.earned[slot], |part| {
+                let same = part.number == number && taken[slot] > 0;
+                same.then(|| Part { thousandths: part.thousandths.saturating_add(taken[slot]), ..part })
+            });
+        }
+        false
+    }
+
+    /// Takes a free place of the reserve. A place is gone for `ttl`, so that in no such time more than all places are taken.
+    fn spend_reserve(&self, now: Instant) -> bool {
+        let now = self.since_origin(now);
+        let free_again = now.saturating_add(self.ttl_ns);
+        self.reserve.iter().any(|place| {
+            let free = |free_at| (free_at <= now).then_some(free_again);
+            place.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).is_ok()
+        })
+    }
+
+    fn since_origin(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.origin))
+    }
+
+    fn number(&self, now: Instant) -> u32 {
+        u32::try_from(self.since_origin(now) / self.slot_ns).unwrap_or(u32::MAX)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use async_orchestrator_core::{Clock, test_util::ManualClock};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_few_calls_may_retry_and_a_storm_may_not() {
-        let now = ManualClock::new().now();
-        let budget = RetryBudget::new(RetryBudgetConfig::default(), now);
-        let granted = (0..1_000).filter(|_| {
-            budget.deposit();
-            budget.withdraw(now) == Withdrawal::Granted
-        });
-        assert_eq!(granted.count(), 110, "a tenth of the calls and the reserve");
-        let later = now + Duration::from_secs(10);
-        let granted = (0..100).filter(|_| budget.withdraw(later) == Withdrawal::Granted).count();
-        assert_eq!(granted, 10, "the reserve is full again");
-    }
-
-    proptest! {
-        #[test]
-        fn retries_never_pass_the_share_and_the_reserve(moves in prop::collection::vec((0u64..300, any::<bool>()), 1..500)) {
-            let start = ManualClock::new().now();
-            let budget = RetryBudget::new(RetryBudgetConfig::default(), start);
-            let (mut now, mut deposits, mut granted) = (start, 0.0, 0.0);
-            for (gap, first) in moves {
-                now += Duration::from_millis(gap);
-                if first {
-                    budget.deposit();
-                    deposits += 1.0;
-                } else if budget.withdraw(now) == Withdrawal::Granted {
-                    granted += 1.0;
-                }
-                let refilled = (now - start).as_secs_f64();
-                prop_assert!(granted <= 0.1 * deposits + 10.0 + refilled + 1e-6);
-            }
-        }
-    }
+/// Swaps a part for what `change` makes of it; gives the part before, or `None` if nothing was changed. Relaxed, because a word is all that
+/// is taken from it.
+fn update(word: &AtomicU64, mut change: impl FnMut(Part) -> Option<Part>) -> Option<Part> {
+    word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+        change(Part::from_word(word)).map(Part::to_word)
+    })
+    .ok()
+    .map(Part::from_word)
 }

@@ -77,6 +77,11 @@ impl<const N: usize> Window<N> {
     }
 }
 
+/// Whole nanoseconds; what does not fit (584 years) counts as that.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use async_orchestrator_core::{Clock, test_util::ManualClock};

@@ -137,6 +137,7 @@ fn a_wish_to_wait_is_kept_without_a_probe_and_the_longer_one_wins() {
     check(config(), "cool9 rest cool1 | +8.9s rest | +0.1s ok ok");
     check(config(), "cool1 cool9 +8.9s rest +0.1s ok");
     check(config(), "cool0 ok");
+    check(config(), "fail fail fail cool1 | refuse +4.9s refuse +0.1s probe");
 }
 
 #[test]
@@ -167,6 +168,21 @@ fn a_recovery_lets_a_growing_share_through() {
         "fail fail fail +5s probe probe-ok | ok ramp ramp ramp | +5s ramp ok ok ramp | +5s ok ok ok ok",
     );
     check(ramp, "fail fail fail +5s probe probe-ok | fail ramp +9s fail fail | +9.9s refuse +0.1s probe");
+}
+
+#[test]
+fn a_recovery_that_is_over_is_over_also_for_calls_that_began_in_it() {
+    let ramp = BreakerConfig { ramp: Duration::from_secs(10), consecutive_failures: 1, ..config() };
+    check(ramp, "fail +5s probe probe-ok | out | +11s late-fail | +4.9s refuse +0.1s probe");
+}
+
+#[test]
+fn an_exact_share_is_reached_and_an_endless_pause_is_a_long_one() {
+    let share = BreakerConfig { failure_ratio: 0.07, consecutive_failures: 100, volume_min: 100, ..config() };
+    check(share, &format!("{} fail fail fail fail fail fail fail | refuse", "ok ".repeat(93)));
+    let endless = Duration::MAX;
+    let endless = BreakerConfig { cooldown_min: endless, cooldown_max: endless, ..config() };
+    check(endless, "fail fail fail refuse +3000s refuse");
 }
 
 #[test]

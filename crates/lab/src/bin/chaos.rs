@@ -1,0 +1,46 @@
+//! Plays the fault matrix and prints it: `chaos [--filter ROW] [--json FILE]`. It fails when one case fails.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its table")]
+
+use std::process::ExitCode;
+
+use async_orchestrator_lab::chaos::{Selection, Verdict, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut selection = Selection::default();
+    let mut json = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()) {
+            ("--filter", Some(text)) => selection.filter = Some(text),
+            ("--json", Some(path)) => json = Some(path),
+            _ => {
+                eprintln!("error: usage: chaos [--filter ROW] [--json FILE]");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let report = run(&selection, |case| println!("{case}")).await;
+    if report.cases.is_empty() {
+        eprintln!("error: no row is called that; leave --filter out for all of them");
+        return ExitCode::from(2);
+    }
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+        if let Err(error) = std::fs::write(&path, text) {
+            eprintln!("error: {path}: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    let passed = report.count(|verdict| *verdict == Verdict::Pass);
+    let open = report.count(|verdict| matches!(verdict, Verdict::Open(_)));
+    println!(
+        "{} cases: {passed} passed, {} failed, {open} open, {} without meaning; {} rows passed",
+        report.cases.len(),
+        report.failed(),
+        report.cases.len() - passed - report.failed() - open,
+        report.rows_passed()
+    );
+    if report.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
