@@ -1,6 +1,8 @@
 //! When two calls ask the same: one hash over everything that changes the answer. Pure.
 
-use async_orchestrator_core::{CallContext, ChatRole, CompletionRequest, ReplyFormat};
+use std::fmt::{self, Write as _};
+
+use async_orchestrator_core::{AttemptLimits, CallContext, ChatRole, CompletionRequest, ReplyFormat};
 
 /// Names a call by what it asks and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,14 +36,36 @@ impl CacheKey {
             hash.text(text);
         }
         hash.option(*seed);
-        Self(*hash.0.finalize().as_bytes())
+        hash.key()
+    }
+
+    /// The key of the same call under these limits. What they are is no part of an answer, but of a call that several wait for.
+    pub(crate) fn within(self, limits: AttemptLimits) -> Self {
+        let AttemptLimits { total, first_token, idle } = limits;
+        let mut hash = Fields(blake3::Hasher::new());
+        hash.0.update(&self.0);
+        for limit in [total, first_token, idle] {
+            hash.0.update(&limit.as_nanos().to_le_bytes());
+        }
+        hash.key()
     }
 }
 
 /// Writes fields so that no two lists of fields give the same bytes: texts with their lengths in front, options with a mark.
 struct Fields(blake3::Hasher);
 
+impl fmt::Write for Fields {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl Fields {
+    fn key(&self) -> CacheKey {
+        CacheKey(*self.0.finalize().as_bytes())
+    }
+
     fn number(&mut self, number: u64) {
         self.0.update(&number.to_le_bytes());
     }
@@ -75,73 +99,12 @@ impl Fields {
             ReplyFormat::JsonSchema { name, schema } => {
                 self.number(2);
                 self.text(name);
-                self.text(&schema.to_string());
+                // JSON says itself where it ends, so it needs no length; and a hasher takes every text.
+                let _ = write!(self, "{schema}");
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use async_orchestrator_core::{Clock, Message, Role, SeatId, Section, test_util::ManualClock};
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn whatever_changes_the_answer_changes_the_key() {
-        let context = CallContext::detached(ManualClock::new().now());
-        let base = CompletionRequest::new(vec![Message::system("Be brief."), Message::user("6 x 7?")]);
-        let with = |change: fn(&mut CompletionRequest)| {
-            let mut request = base.clone();
-            change(&mut request);
-            CacheKey::new("a:one", &request, &context)
-        };
-        let other_seat = CallContext { seat: SeatId::new(Role::Proposer, 2), ..context.clone() };
-        let schema = |name: &str, schema| ReplyFormat::JsonSchema { name: name.to_owned(), schema };
-        let keys = [
-            with(|_| {}),
-            with(|request| request.messages[1] = Message::user("6 x 8?")),
-            with(|request| request.messages[1] = Message::assistant("6 x 7?")),
-            with(|request| request.messages = vec![Message::system("Be brief.6 x 7?"), Message::user("")]),
-            with(|request| request.messages.reverse()),
-            with(|request| request.max_output_tokens = Some(0)),
-            with(|request| request.max_output_tokens = Some(1)),
-            with(|request| request.temperature = Some(0.0)),
-            with(|request| request.temperature = Some(0.7)),
-            with(|request| request.seed = Some(0)),
-            with(|request| request.seed = Some(7)),
-            with(|request| request.stop = vec!["a".to_owned(), "b".to_owned()]),
-            with(|request| request.stop = vec!["ab".to_owned()]),
-            CacheKey::new(
-                "a:one",
-                &CompletionRequest { format: schema("x", json!({})), ..base.clone() },
-                &context,
-            ),
-            CacheKey::new(
-                "a:one",
-                &CompletionRequest { format: schema("x", json!(true)), ..base.clone() },
-                &context,
-            ),
-            CacheKey::new(
-                "a:one",
-                &CompletionRequest { format: schema("y", json!({})), ..base.clone() },
-                &context,
-            ),
-            CacheKey::new(
-                "a:one",
-                &CompletionRequest {
-                    format: ReplyFormat::Sections(vec![Section { heading: "A".to_owned(), tokens_max: 3 }]),
-                    ..base.clone()
-                },
-                &context,
-            ),
-            CacheKey::new("a:two", &base, &context),
-            CacheKey::new("a:one", &base, &other_seat),
-        ];
-        for (index, key) in keys.iter().enumerate() {
-            assert!(!keys[..index].contains(key), "key {index} is not new");
-        }
-        assert_eq!(keys[0], CacheKey::new("a:one", &base.clone(), &context.clone()));
-    }
-}
+mod tests;

@@ -3,9 +3,15 @@
 //! Nothing is spawned. The shared call is a future or a stream that each of its waiters polls; whoever is polled drives it for all, and
 //! its waker wakes all. The map holds it weakly, so it ends with its last waiter, and the caller who began it may leave.
 //!
-//! The call ends with the deadline of the caller who began it, as every call does; a caller with less time leaves earlier. One with a
-//! little more joins all the same (up to a tenth more: identical calls that come in a burst have deadlines a moment apart), and begins
-//! anew if the call runs out of time while it still has some. One with much more begins a call of its own.
+//! The call has the deadline of the caller who began it, because what happens below (is there time for another attempt, or is the next
+//! target asked at once?) is decided by it. A caller with less time leaves earlier. One with a little more joins all the same (up to a
+//! tenth more: identical calls that come in a burst have deadlines a moment apart). One with much more begins a call of its own.
+//!
+//! A failure is everybody's, unless it is only the beginner's: a deadline that passed, a purse that was empty. Then the others begin
+//! anew, together again. A stream that was opened is not begun anew: text was shown, and at most a tenth of the time is left.
+//!
+//! Only who began the call is told its usage; the others get [`Served::Shared`] without any. If that caller left, nobody is told, but
+//! the budget that the call reserved from is settled all the same.
 
 mod map;
 mod shared_stream;
@@ -17,7 +23,7 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, Deadline, ErrorKind,
-    LlmProvider, ProviderError, Reuse, Served, TimeoutPhase, Usage,
+    Guard, LlmProvider, ProviderError, Reuse, Served, TimeoutPhase, Usage,
 };
 use async_trait::async_trait;
 use futures_util::{
@@ -31,14 +37,15 @@ use self::{
 };
 use crate::cache_key::CacheKey;
 
-type Whole = Shared<BoxFuture<'static, Result<Completion, ProviderError>>>;
+type Call = BoxFuture<'static, Result<Completion, ProviderError>>;
 
 /// Joins identical calls of one list of targets.
 pub(crate) struct Coalesce {
     inner: Arc<dyn LlmProvider>,
     clock: Arc<dyn Clock>,
     scope: String,
-    whole: Map<WeakShared<BoxFuture<'static, Result<Completion, ProviderError>>>>,
+    /// Apart from the streams: a whole call has other limits, and it may go another way below.
+    whole: Map<WeakShared<Call>>,
     streams: Map<Weak<SharedStream>>,
 }
 
@@ -47,14 +54,60 @@ impl Coalesce {
         Self { inner, clock, scope: scope.to_owned(), whole: Map::default(), streams: Map::default() }
     }
 
-    fn whole_call(&self, request: &CompletionRequest, context: CallContext, ticket: Ticket) -> Whole {
-        let (inner, request) = (Arc::clone(&self.inner), request.clone());
+    /// Two calls with other limits of their attempts are two calls, or the patient one would fail with the hasty one.
+    fn key(&self, request: &CompletionRequest, context: &CallContext) -> CacheKey {
+        CacheKey::new(&self.scope, request, context).within(context.limits)
+    }
+
+    fn join_whole(
+        &self,
+        request: &CompletionRequest,
+        context: &CallContext,
+        key: CacheKey,
+    ) -> Option<Joined<Shared<Call>>> {
+        let now = self.clock.now();
+        self.whole.join(key, context.deadline, now, WeakShared::upgrade, |ticket| {
+            let call = self.whole_call(request.clone(), context.clone(), ticket);
+            let weak = call.downgrade()?;
+            Some((call, weak))
+        })
+    }
+
+    fn whole_call(&self, request: CompletionRequest, context: CallContext, ticket: Ticket) -> Shared<Call> {
+        let inner = Arc::clone(&self.inner);
         let call = async move {
             // The entry goes with the call, however it ends.
             let _ticket = ticket;
             inner.complete(&request, &context).await
         };
         call.boxed().shared()
+    }
+
+    fn join_stream(
+        &self,
+        request: &CompletionRequest,
+        context: &CallContext,
+        key: CacheKey,
+    ) -> Option<Joined<Arc<SharedStream>>> {
+        let now = self.clock.now();
+        self.streams.join(key, context.deadline, now, Weak::upgrade, |ticket| {
+            let (inner, request, context) = (Arc::clone(&self.inner), request.clone(), context.clone());
+            let opening = async move { inner.stream(&request, &context).await }.boxed();
+            let call = Arc::new(SharedStream::new(opening, ticket));
+            let weak = Arc::downgrade(&call);
+            Some((call, weak))
+        })
+    }
+
+    /// Whether a failure was that of the caller who began the call, and this one may still get an answer.
+    fn begins_anew(&self, error: &ProviderError, context: &CallContext) -> bool {
+        match error.kind() {
+            ErrorKind::Timeout { phase: TimeoutPhase::Deadline } => {
+                !context.deadline.is_past(self.clock.now())
+            }
+            ErrorKind::Refused { by: Guard::Budget, .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -75,50 +128,15 @@ fn too_late() -> ProviderError {
     ErrorKind::Timeout { phase: TimeoutPhase::Deadline }.into()
 }
 
-/// What a waiter gets that did not begin the call: the same answer, paid for by another one.
+/// What a waiter gets that did not begin the call: the same answer, paid for by another one. What came from a cache below stays marked
+/// with its age.
 fn second_hand(mut completion: Completion) -> Completion {
-    completion.served = Served::Shared;
+    if completion.served.is_live() {
+        completion.served = Served::Shared;
+    }
     completion.usage = Usage::default();
     completion.trail = Vec::new();
     completion
-}
-
-impl Coalesce {
-    fn join_whole(
-        &self,
-        request: &CompletionRequest,
-        context: &CallContext,
-        key: CacheKey,
-    ) -> Option<Joined<Whole>> {
-        let now = self.clock.now();
-        self.whole.join(key, context.deadline, now, WeakShared::upgrade, |ticket| {
-            let call = self.whole_call(request, context.clone(), ticket);
-            let weak = call.downgrade();
-            weak.map(|weak| (call, weak))
-        })
-    }
-
-    fn join_stream(
-        &self,
-        request: &CompletionRequest,
-        context: &CallContext,
-        key: CacheKey,
-    ) -> Option<Joined<Arc<SharedStream>>> {
-        let now = self.clock.now();
-        self.streams.join(key, context.deadline, now, Weak::upgrade, |ticket| {
-            let (inner, request, context) = (Arc::clone(&self.inner), request.clone(), context.clone());
-            let opening = async move { inner.stream(&request, &context).await }.boxed();
-            let call = Arc::new(SharedStream::new(opening, ticket));
-            let weak = Arc::downgrade(&call);
-            Some((call, weak))
-        })
-    }
-
-    /// Whether a call that somebody else began ran out of its time while this caller has some left.
-    fn has_time_left(&self, error: &ProviderError, context: &CallContext) -> bool {
-        matches!(error.kind(), ErrorKind::Timeout { phase: TimeoutPhase::Deadline })
-            && !context.deadline.is_past(self.clock.now())
-    }
 }
 
 #[async_trait]
@@ -131,13 +149,14 @@ impl LlmProvider for Coalesce {
         if context.reuse == Reuse::Never {
             return self.inner.complete(request, context).await;
         }
-        let key = CacheKey::new(&self.scope, request, context);
+        let key = self.key(request, context);
+        // Each turn somebody who waits becomes the one who began, and the beginner's result is final: it ends.
         loop {
             match self.join_whole(request, context, key) {
                 None => return self.inner.complete(request, context).await,
                 Some(Joined::Begun(call)) => return call.await,
                 Some(Joined::Found(call)) => match until(&*self.clock, context.deadline, call).await {
-                    Err(error) if self.has_time_left(&error, context) => {}
+                    Err(error) if self.begins_anew(&error, context) => {}
                     result => return result.map(second_hand),
                 },
             }
@@ -152,7 +171,7 @@ impl LlmProvider for Coalesce {
         if context.reuse == Reuse::Never {
             return self.inner.stream(request, context).await;
         }
-        let key = CacheKey::new(&self.scope, request, context);
+        let key = self.key(request, context);
         loop {
             match self.join_stream(request, context, key) {
                 None => return self.inner.stream(request, context).await,
@@ -168,7 +187,7 @@ impl LlmProvider for Coalesce {
                             let left = context.deadline.remaining(self.clock.now());
                             return Ok(Box::pin(reader.ending(left.map(|left| self.clock.sleep(left)))));
                         }
-                        Err(error) if self.has_time_left(&error, context) => {}
+                        Err(error) if self.begins_anew(&error, context) => {}
                         Err(error) => return Err(error),
                     }
                 }

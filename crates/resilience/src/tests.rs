@@ -12,4 +12,5 @@ mod limits;
 mod paced;
 mod retries;
 mod scene;
+mod sharing;
 mod stack;

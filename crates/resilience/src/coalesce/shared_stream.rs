@@ -1,18 +1,24 @@
-//! One stream with several readers: each sees all events from the first one on.
+//! One stream with several readers: each sees the whole text.
 //!
-//! The events are kept while the call is under way, so that a late reader can catch up; their size is bounded by the transport's limits
-//! for one reply. A slow reader holds up nobody.
+//! The events of the attempt that is under way are kept, so that a late reader can catch up; the transport's limits for one reply bound
+//! them, because a new beginning clears them. A slow reader holds up nobody.
+
+mod readers;
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Wake, Waker},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
 };
 
 use async_orchestrator_core::{CompletionStream, ErrorKind, ProviderError, Sleep, StreamEvent};
 use futures_core::Stream;
 use futures_util::future::{BoxFuture, poll_fn};
 
+use self::readers::{Readers, Turn};
 use super::{map::Ticket, second_hand, too_late};
 use crate::registry::lock;
 
@@ -20,33 +26,39 @@ use crate::registry::lock;
 pub(super) struct SharedStream {
     state: Mutex<State>,
     readers: Arc<Readers>,
+    joined: AtomicU64,
 }
 
 struct State {
     source: Source,
+    /// How often the call began anew.
+    restarts: u64,
+    /// What came since; a new beginning is the first of them.
     events: Vec<StreamEvent>,
-    /// Why it ended without its terminal event.
-    failed: Option<ProviderError>,
     ticket: Option<Ticket>,
 }
 
 enum Source {
     Opening(BoxFuture<'static, Result<CompletionStream, ProviderError>>),
     Open(CompletionStream),
+    /// It is out for a poll. Who finds this finds a source whose poll panicked, and must not poll it again.
+    Out,
     Ended,
+    Failed(ProviderError),
 }
 
-/// Wakes every reader that waits: any of them may drive the call on.
-#[derive(Default)]
-struct Readers(Mutex<Vec<(u64, Waker)>>);
+/// How far a reader is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    restarts: u64,
+    next: usize,
+}
 
-impl Wake for Readers {
-    fn wake(self: Arc<Self>) {
-        let waiting = std::mem::take(&mut *lock(&self.0));
-        for (_, waker) in waiting {
-            waker.wake();
-        }
-    }
+/// Whether a poll changed something that other readers wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    On,
+    Not,
 }
 
 impl SharedStream {
@@ -54,115 +66,145 @@ impl SharedStream {
         opening: BoxFuture<'static, Result<CompletionStream, ProviderError>>,
         ticket: Ticket,
     ) -> Self {
-        let state = State {
-            source: Source::Opening(opening),
-            events: Vec::new(),
-            failed: None,
-            ticket: Some(ticket),
-        };
-        Self { state: Mutex::new(state), readers: Arc::default() }
+        let source = Source::Opening(opening);
+        let state = State { source, restarts: 0, events: Vec::new(), ticket: Some(ticket) };
+        Self { state: Mutex::new(state), readers: Arc::default(), joined: AtomicU64::new(0) }
     }
 
     /// Waits for the opening.
     fn poll_opened(&self, reader: u64, context: &mut Context<'_>) -> Poll<Result<(), ProviderError>> {
-        let mut state = lock(&self.state);
-        if matches!(state.source, Source::Opening(_)) {
-            self.drive(&mut state, reader, context);
-        }
-        match (&state.source, &state.failed) {
-            (Source::Opening(_), _) => Poll::Pending,
+        self.poll(reader, context, |state| match &state.source {
+            Source::Opening(_) => Poll::Pending,
             // A failure before any event is the opening's; a later one is told where it stands in the stream.
-            (Source::Ended, Some(error)) if state.events.is_empty() => Poll::Ready(Err(error.clone())),
-            (Source::Open(_) | Source::Ended, _) => Poll::Ready(Ok(())),
-        }
+            Source::Failed(error) if state.events.is_empty() => Poll::Ready(Err(error.clone())),
+            Source::Out if state.events.is_empty() => Poll::Ready(Err(ErrorKind::Truncated.into())),
+            Source::Open(_) | Source::Out | Source::Ended | Source::Failed(_) => Poll::Ready(Ok(())),
+        })
     }
 
-    /// The event at `at`; `None` after the last one.
+    /// The event at `position`, which moves on; `None` after the last one.
     fn poll_event(
         &self,
-        at: usize,
+        position: &mut Position,
         reader: u64,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<StreamEvent, ProviderError>>> {
+        self.poll(reader, context, |state| {
+            state.keep_up(position);
+            if let Some(event) = state.events.get(position.next) {
+                position.next += 1;
+                return Poll::Ready(Some(Ok(event.clone())));
+            }
+            match &state.source {
+                Source::Opening(_) | Source::Open(_) => Poll::Pending,
+                Source::Ended => Poll::Ready(None),
+                Source::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
+                Source::Out => Poll::Ready(Some(Err(ErrorKind::Truncated.into()))),
+            }
+        })
+    }
+
+    /// What `look` finds, if need be after one poll of the source.
+    fn poll<T>(
+        &self,
+        reader: u64,
+        context: &mut Context<'_>,
+        mut look: impl FnMut(&State) -> Poll<T>,
+    ) -> Poll<T> {
         let mut state = lock(&self.state);
-        if at >= state.events.len() && !matches!(state.source, Source::Ended) {
-            self.drive(&mut state, reader, context);
+        let mut found = look(&state);
+        if found.is_ready() {
+            return found;
         }
-        if let Some(event) = state.events.get(at) {
-            return Poll::Ready(Some(Ok(event.clone())));
-        }
-        match (&state.source, &state.failed) {
-            (Source::Ended, Some(error)) if at == state.events.len() => Poll::Ready(Some(Err(error.clone()))),
-            (Source::Ended, _) => Poll::Ready(None),
-            (Source::Opening(_) | Source::Open(_), _) => Poll::Pending,
-        }
-    }
-
-    /// Polls the call once. Its waker is that of all readers, so it goes on even if this one leaves.
-    fn drive(&self, state: &mut State, reader: u64, context: &mut Context<'_>) {
         // Listed before the poll: what happens during it must find this reader.
-        self.list(reader, context.waker());
-        let waker = Waker::from(Arc::clone(&self.readers));
-        let mut all = Context::from_waker(&waker);
-        let moved = match &mut state.source {
-            Source::Opening(opening) => match opening.as_mut().poll(&mut all) {
-                Poll::Pending => false,
-                Poll::Ready(Ok(stream)) => {
-                    state.source = Source::Open(stream);
-                    true
-                }
-                Poll::Ready(Err(error)) => {
-                    state.end(Some(error));
-                    true
-                }
-            },
-            Source::Open(stream) => match stream.as_mut().poll_next(&mut all) {
-                Poll::Pending => false,
-                Poll::Ready(Some(Ok(event))) => {
-                    let last = matches!(event, StreamEvent::Finished(_));
-                    state.events.push(event);
-                    if last {
-                        state.end(None);
-                    }
-                    true
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    state.end(Some(error));
-                    true
-                }
-                Poll::Ready(None) => {
-                    state.end(Some(ErrorKind::Truncated.into()));
-                    true
-                }
-            },
-            Source::Ended => false,
+        let (turn, replaced) = self.readers.list(reader, context.waker());
+        let moved = match turn {
+            Turn::Drive => state.drive(&mut Context::from_waker(&Waker::from(Arc::clone(&self.readers)))),
+            Turn::Wait => Moved::Not,
         };
-        if moved {
-            Arc::clone(&self.readers).wake();
+        if moved == Moved::On {
+            found = look(&state);
         }
+        drop(state);
+        // Wakers are woken and dropped with no lock held: either may run code that comes back here.
+        if moved == Moved::On {
+            // Who got an event does not wait for it any more.
+            let leave_out = found.is_ready().then_some(reader);
+            self.readers.wake_all_but(leave_out);
+        }
+        drop(replaced);
+        found
     }
 
-    fn list(&self, reader: u64, waker: &Waker) {
-        let mut waiting = lock(&self.readers.0);
-        match waiting.iter_mut().find(|(listed, _)| *listed == reader) {
-            Some((_, listed)) => listed.clone_from(waker),
-            None => waiting.push((reader, waker.clone())),
-        }
-    }
-
-    /// A reader left. If it was the one that was woken, another must take over.
-    fn left(&self, reader: u64) {
-        lock(&self.readers.0).retain(|(listed, _)| *listed != reader);
-        Arc::clone(&self.readers).wake();
+    /// Where a newcomer begins: a text that is void already it never sees.
+    fn newest(&self) -> Position {
+        let restarts = lock(&self.state).restarts;
+        Position { restarts, next: usize::from(restarts > 0) }
     }
 }
 
 impl State {
-    /// The source goes first: its connection is closed before anyone hears of the end. Then a new caller begins a new call.
-    fn end(&mut self, failed: Option<ProviderError>) {
-        self.source = Source::Ended;
-        self.failed = failed;
+    /// Polls the source once, with the waker of all readers: it goes on even if the one who polls leaves.
+    fn drive(&mut self, all: &mut Context<'_>) -> Moved {
+        match std::mem::replace(&mut self.source, Source::Out) {
+            Source::Opening(mut opening) => match opening.as_mut().poll(all) {
+                Poll::Pending => {
+                    self.source = Source::Opening(opening);
+                    return Moved::Not;
+                }
+                Poll::Ready(Ok(stream)) => self.source = Source::Open(stream),
+                Poll::Ready(Err(error)) => self.end(Source::Failed(error)),
+            },
+            Source::Open(mut stream) => match stream.as_mut().poll_next(all) {
+                Poll::Pending => {
+                    self.source = Source::Open(stream);
+                    return Moved::Not;
+                }
+                Poll::Ready(Some(Ok(event))) => {
+                    let last = matches!(event, StreamEvent::Finished(_));
+                    self.keep(event);
+                    if last {
+                        self.close(stream, Source::Ended);
+                    } else {
+                        self.source = Source::Open(stream);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => self.close(stream, Source::Failed(error)),
+                Poll::Ready(None) => self.close(stream, Source::Failed(ErrorKind::Truncated.into())),
+            },
+            over @ (Source::Out | Source::Ended | Source::Failed(_)) => {
+                self.source = over;
+                return Moved::Not;
+            }
+        }
+        Moved::On
+    }
+
+    fn keep(&mut self, event: StreamEvent) {
+        if let StreamEvent::Restarted { .. } = event {
+            self.restarts += 1;
+            self.events.clear();
+        }
+        self.events.push(event);
+    }
+
+    /// The connection is closed before anyone hears of the end.
+    fn close(&mut self, stream: CompletionStream, source: Source) {
+        drop(stream);
+        self.end(source);
+    }
+
+    /// From now on the entry is out of the map, and a new caller begins a new call.
+    fn end(&mut self, source: Source) {
+        self.source = source;
         self.ticket = None;
+    }
+
+    /// Takes a slow reader to the new beginning: what it had not read before is void.
+    fn keep_up(&self, position: &mut Position) {
+        if position.restarts != self.restarts {
+            *position = Position { restarts: self.restarts, next: 0 };
+        }
     }
 }
 
@@ -171,7 +213,7 @@ pub(super) struct Follower {
     call: Arc<SharedStream>,
     number: u64,
     part: Part,
-    at: usize,
+    position: Position,
     deadline: Option<Sleep>,
     ended: bool,
 }
@@ -186,18 +228,18 @@ enum Part {
 impl Follower {
     /// The reader who began the call.
     pub(super) fn first(call: Arc<SharedStream>) -> Self {
-        Self::new(call, Part::First)
+        Self::new(call, Part::First, Position::default())
     }
 
     /// A reader who joined it.
     pub(super) fn other(call: Arc<SharedStream>) -> Self {
-        Self::new(call, Part::Other)
+        let position = call.newest();
+        Self::new(call, Part::Other, position)
     }
 
-    fn new(call: Arc<SharedStream>, part: Part) -> Self {
-        static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Self { call, number, part, at: 0, deadline: None, ended: false }
+    fn new(call: Arc<SharedStream>, part: Part, position: Position) -> Self {
+        let number = call.joined.fetch_add(1, Ordering::Relaxed);
+        Self { call, number, part, position, deadline: None, ended: false }
     }
 
     /// Waits until the call was opened, or failed to.
@@ -211,6 +253,15 @@ impl Follower {
         self.deadline = deadline;
         self
     }
+
+    fn told(&self, event: StreamEvent) -> StreamEvent {
+        match (event, self.part) {
+            (StreamEvent::Finished(completion), Part::Other) => {
+                StreamEvent::Finished(Box::new(second_hand(*completion)))
+            }
+            (event, _) => event,
+        }
+    }
 }
 
 impl Stream for Follower {
@@ -221,37 +272,23 @@ impl Stream for Follower {
         if this.ended {
             return Poll::Ready(None);
         }
-        let polled = this.call.poll_event(this.at, this.number, context);
-        match polled {
-            Poll::Ready(Some(Ok(event))) => {
-                this.at += 1;
-                Poll::Ready(Some(Ok(match (event, this.part) {
-                    (StreamEvent::Finished(completion), part) => {
-                        this.ended = true;
-                        let completion =
-                            if part == Part::First { *completion } else { second_hand(*completion) };
-                        StreamEvent::Finished(Box::new(completion))
-                    }
-                    (event, _) => event,
-                })))
-            }
-            Poll::Ready(other) => {
-                this.ended = true;
-                Poll::Ready(other)
-            }
+        let item = match this.call.poll_event(&mut this.position, this.number, context) {
+            Poll::Ready(item) => item,
             Poll::Pending => match this.deadline.as_mut().map(|deadline| deadline.as_mut().poll(context)) {
-                Some(Poll::Ready(())) => {
-                    this.ended = true;
-                    Poll::Ready(Some(Err(too_late())))
-                }
-                Some(Poll::Pending) | None => Poll::Pending,
+                Some(Poll::Ready(())) => Some(Err(too_late())),
+                Some(Poll::Pending) | None => return Poll::Pending,
             },
-        }
+        };
+        this.ended = match &item {
+            None | Some(Err(_) | Ok(StreamEvent::Finished(_))) => true,
+            Some(Ok(_)) => false,
+        };
+        Poll::Ready(item.map(|item| item.map(|event| this.told(event))))
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.call.left(self.number);
+        self.call.readers.forget(self.number);
     }
 }

@@ -1,12 +1,15 @@
 //! Answers that serve again, and when they must not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_orchestrator_core::{CallContext, Completion, CompletionRequest, ProviderError, Reuse, Served};
+use async_orchestrator_core::{
+    CallContext, Completion, CompletionRequest, ProviderError, Reuse, Served, StreamEvent,
+};
 use expect_test::expect;
+use futures_util::StreamExt;
 
 use super::scene::{Scene, play, request};
-use crate::CacheConfig;
+use crate::{CacheConfig, cache::AnswerCache};
 
 fn scene(score: &str) -> Scene {
     Scene::new("a:one", score).config(|config| {
@@ -107,4 +110,78 @@ fn two_seats_on_one_model_stay_two_samples() {
         play(&scene.clock, scene.provider().complete(&request(), &context)).unwrap();
     }
     assert_eq!(scene.calls()[0].len(), 2);
+}
+
+#[test]
+fn a_stream_that_broke_before_any_text_is_the_old_answer_from_its_first_piece() {
+    let scene = scene("[1: Hello world end] cut");
+    ask(&scene, &request(), Reuse::WhenDeterministic).unwrap();
+    scene.clock.advance(Duration::from_secs(7_200));
+    scene.forget_log();
+    scene.streams(&expect![[r#"
+        7200.0 attempt 1 at a:one
+        7200.0 attempt 1 at a:one failed: truncated
+        7200.0 `Helloworld`
+        7200.0 finished `Helloworld` by a:one
+        7200.0   trail 1 a:one 7200000..7200000 ms truncated
+    "#]]);
+}
+
+#[test]
+fn a_streamed_answer_serves_whole_and_streamed_calls() {
+    let scene = scene("Hello 1s world end");
+    let sure = CompletionRequest { seed: Some(7), ..request() };
+    let streamed = || {
+        let provider = scene.provider();
+        let context = scene.context();
+        play(&scene.clock, async {
+            provider.stream(&sure, &context).await.unwrap().collect::<Vec<_>>().await
+        })
+    };
+    assert_eq!(streamed().len(), 3);
+    assert_eq!(ask(&scene, &sure, Reuse::WhenDeterministic).unwrap().text, "Helloworld");
+    let again = streamed();
+    assert_eq!(again.len(), 2, "one piece and the end");
+    let Some(Ok(StreamEvent::Finished(end))) = again.last() else { panic!("{again:?}") };
+    assert_eq!(end.served, Served::Cached { age_ms: 0 });
+    assert_eq!(scene.calls()[0].len(), 1);
+}
+
+#[test]
+fn only_failures_that_an_old_answer_cures_bring_it_back() {
+    let cured =
+        ["key", "quota", "limited", "overloaded", "down", "truncated", "malformed", "model", "connect"];
+    let local = ["deadline", "breaker", "budget"];
+    let never = ["invalid", "filtered", "long", "cancelled"];
+    for (kinds, serves) in [(&cured[..], true), (&local, true), (&never, false)] {
+        for kind in kinds {
+            let scene = scene(&format!("[1: Hello end] !{kind}")).config(|config| {
+                config.cache = Some(CacheConfig::default());
+                config.retry.attempts_max = 1;
+                config.retry.server_error_attempts_max = 1;
+                config.retry.wait_max = Duration::from_secs(1);
+            });
+            ask(&scene, &request(), Reuse::WhenDeterministic).unwrap();
+            let second = ask(&scene, &request(), Reuse::WhenDeterministic);
+            assert_eq!(second.is_ok(), serves, "{kind}: {second:?}");
+        }
+    }
+}
+
+#[test]
+fn the_answers_stay_inside_their_bytes_at_every_moment() {
+    let scene = Scene::new("a:one", "Hello end");
+    let clock = Arc::new(scene.clock.clone());
+    let bytes_max: usize = 64 << 10;
+    let cache =
+        AnswerCache::new(CacheConfig { bytes_max: bytes_max as u64, ..CacheConfig::default() }, clock);
+    let answer = play(&scene.clock, scene.provider().complete(&request(), &scene.context())).unwrap();
+    for seed in 0..100 {
+        let request = CompletionRequest { seed: Some(seed), ..request() };
+        // The last one alone is more than fits.
+        let size = if seed == 99 { 80 << 10 } else { 20 << 10 };
+        let long = Completion { text: "x".repeat(size), ..answer.clone() };
+        cache.put(&request, &scene.context(), &long);
+        assert!(cache.bytes() <= bytes_max, "{} bytes after answer {seed}", cache.bytes());
+    }
 }
