@@ -9,6 +9,9 @@ use super::quantile::Percentiles;
 
 /// The delay is so much longer than the percentile: a bucket's width of error must not send a second call after every usual one.
 const MARGIN: f64 = 1.25;
+/// What lasts is the new usual: a target that is twice as slow for good is taken for well again after so long, one that is twenty times
+/// as slow after 43 minutes. A brown-out is over by then.
+const USUAL_DOUBLES_IN: Duration = Duration::from_secs(600);
 /// The delay is worked out anew after so many new durations.
 const RECOUNT_EVERY: u64 = 16;
 
@@ -74,6 +77,23 @@ pub enum HedgeDecision {
     Refused,
 }
 
+/// The delay of a target that is well: it follows the live one down at once and up slowly.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    delay: Duration,
+    since: Instant,
+}
+
+impl Usual {
+    fn drawn_to(self, delay: Duration, now: Instant) -> Self {
+        let doublings =
+            now.saturating_duration_since(self.since).as_secs_f64() / USUAL_DOUBLES_IN.as_secs_f64();
+        let risen = self.delay.as_secs_f64() * doublings.exp2();
+        let delay = if risen < delay.as_secs_f64() { Duration::from_secs_f64(risen) } else { delay };
+        Self { delay, since: now.max(self.since) }
+    }
+}
+
 /// The hedging of one target.
 #[derive(Clone, Debug)]
 pub struct HedgePolicy {
@@ -82,6 +102,7 @@ pub struct HedgePolicy {
     /// Second calls that may go out, up to the burst.
     tokens: f64,
     delay: Option<Duration>,
+    usual: Option<Usual>,
     counted_at: u64,
     recorded: u64,
 }
@@ -94,6 +115,7 @@ impl HedgePolicy {
             times: Percentiles::new(now),
             tokens: f64::from(config.burst),
             delay: None,
+            usual: None,
             counted_at: 0,
             recorded: 0,
         }
@@ -115,10 +137,11 @@ impl HedgePolicy {
 
     /// A call began to answer after `took`.
     ///
-    /// Only one that began in time pays for hedges: while a vendor is slow as a whole nothing is paid in, so that a brown-out gets the
-    /// burst and no more.
+    /// Only one that was as quick as the target usually is pays for hedges: while a vendor is slow as a whole nothing is paid in, so that
+    /// a brown-out gets the burst and no more. The live delay would be no measure of that: it follows a brown-out within seconds, and
+    /// then slow calls would pay for more load on a target that has too much already.
     pub fn first_text(&mut self, took: Duration, now: Instant) {
-        if self.delay.is_none_or(|delay| took <= delay) {
+        if self.usual.is_some_and(|usual| took <= usual.delay) {
             self.tokens = (self.tokens + self.config.share).min(f64::from(self.config.burst));
         }
         self.record(took, now);
@@ -136,6 +159,11 @@ impl HedgePolicy {
         if self.recorded >= self.counted_at + RECOUNT_EVERY || self.delay.is_none() {
             self.counted_at = self.recorded;
             self.delay = self.worked_out();
+            self.usual = match (self.usual, self.delay) {
+                (Some(usual), Some(delay)) => Some(usual.drawn_to(delay, now)),
+                (None, Some(delay)) => Some(Usual { delay, since: now }),
+                (usual, None) => usual,
+            };
         }
     }
 
@@ -224,6 +252,27 @@ mod tests {
             world.call(|draw| if draw < 0.05 { 2.0 } else { 0.06 });
         }
         assert!(world.hedges > before + during, "it hedges again once all is well");
+    }
+
+    /// Everything is twenty times slower for five minutes, its slow twentieth too: what the live delay calls slow is still no reason to
+    /// send more.
+    #[test]
+    fn a_brown_out_with_a_slow_tail_gets_the_burst_and_no_more() {
+        let mut world = World::new();
+        let usual = |draw| if draw < 0.05 { 2.0 } else { 0.06 };
+        for _ in 0..2_000 {
+            world.call(usual);
+        }
+        let before = world.hedges;
+        for _ in 0..15_000 {
+            world.call(|draw| 20.0 * usual(draw));
+        }
+        let during = world.hedges - before;
+        assert!(during <= 10, "{during} hedges");
+        for _ in 0..20_000 {
+            world.call(usual);
+        }
+        assert!(world.hedges > before + during + 50, "it hedges again once all is well");
     }
 
     #[test]
