@@ -10,19 +10,17 @@ use std::sync::Arc;
 
 use async_orchestrator_core::{
     Attempt, AttemptMark, AttemptOutcome, CallContext, Capabilities, Completion, CompletionRequest,
-    CompletionStream, ErrorKind, EventKind, Guard, LlmProvider, ProviderError, estimated_tokens,
+    CompletionStream, ErrorKind, EventKind, Guard, LlmProvider, ProviderError,
 };
 use async_trait::async_trait;
 
 use self::{held::Held, stream::AdmittedStream};
 use crate::{
+    budget::usage_max,
     limits::TurnedAway,
     policy::{Admission as Throttled, Gate, Pass, RefuseReason, Shut},
     registry::{Delivery, Registry, TargetState, lock},
 };
-
-/// The output tokens that are reserved where neither the request nor the model names a limit.
-const OUTPUT_TOKENS_ASSUMED: u64 = 1_024;
 
 /// Guards one target.
 #[derive(Debug)]
@@ -72,9 +70,10 @@ impl AdmissionGuard {
             requests.pass(context.deadline).await.map_err(turned_away)?;
         }
         if let Some(tokens) = &state.tokens {
-            let hold =
-                tokens.reserve(self.tokens_of(request), context.deadline).await.map_err(turned_away)?;
-            held.tokens(hold, estimated_tokens(request.input_bytes()));
+            let most = usage_max(request, self.inner.capabilities());
+            let amount = most.input_tokens.saturating_add(most.output_tokens);
+            let hold = tokens.reserve(amount, context.deadline).await.map_err(turned_away)?;
+            held.tokens(hold, most.input_tokens);
         }
         state.lane.enter(context.deadline, &**clock).await.map_err(turned_away)?;
         held.place();
@@ -88,13 +87,6 @@ impl AdmissionGuard {
             Gate::Admit(pass) => Ok(pass),
             Gate::Refuse(shut) => Err(self.shut(context, shut)),
         }
-    }
-
-    /// What the call may use of a token limit: its prompt and the longest reply.
-    fn tokens_of(&self, request: &CompletionRequest) -> u64 {
-        let capabilities = self.inner.capabilities();
-        let output = request.max_output_tokens.or(capabilities.output_tokens_max);
-        estimated_tokens(request.input_bytes()) + output.map_or(OUTPUT_TOKENS_ASSUMED, u64::from)
     }
 
     fn shut(&self, context: &CallContext, shut: Shut) -> ProviderError {

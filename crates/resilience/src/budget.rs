@@ -18,6 +18,13 @@ use futures_core::Stream;
 /// The output tokens that are reserved where neither the request nor the model names a limit.
 const OUTPUT_TOKENS_ASSUMED: u64 = 4_096;
 
+/// What a call may use at most, as far as it can be known before it: its prompt and the longest reply.
+pub(crate) fn usage_max(request: &CompletionRequest, capabilities: &Capabilities) -> Usage {
+    let output =
+        request.max_output_tokens.or(capabilities.output_tokens_max).map_or(OUTPUT_TOKENS_ASSUMED, u64::from);
+    Usage { input_tokens: estimated_tokens(request.input_bytes()), output_tokens: output, ..Usage::default() }
+}
+
 /// Reserves and settles the cost of calls.
 #[derive(Debug)]
 pub struct BudgetGuard {
@@ -28,20 +35,6 @@ impl BudgetGuard {
     /// Guards `inner`.
     pub fn new(inner: Arc<dyn LlmProvider>) -> Self {
         Self { inner }
-    }
-
-    /// What the call may cost at most, as far as it can be known before it.
-    fn estimate(&self, request: &CompletionRequest) -> Usage {
-        let capabilities = self.inner.capabilities();
-        let output = request
-            .max_output_tokens
-            .or(capabilities.output_tokens_max)
-            .map_or(OUTPUT_TOKENS_ASSUMED, u64::from);
-        Usage {
-            input_tokens: estimated_tokens(request.input_bytes()),
-            output_tokens: output,
-            ..Usage::default()
-        }
     }
 
     fn reserve(
@@ -59,7 +52,7 @@ impl BudgetGuard {
             (None, None) => Ok(None),
             (None, Some(_)) => Err(refused(String::from("its price is unknown, and a budget is set"))),
             (Some(price), _) => {
-                let reservation = context.ledger.reserve(price.cost(&self.estimate(request)));
+                let reservation = context.ledger.reserve(price.cost(&usage_max(request, capabilities)));
                 Ok(Some((price.clone(), reservation.map_err(|exceeded| refused(exceeded.to_string()))?)))
             }
         }
@@ -90,7 +83,7 @@ impl LlmProvider for BudgetGuard {
             return self.inner.stream(request, context).await;
         };
         let inner = self.inner.stream(request, context).await?;
-        let seen = Usage { output_tokens: 0, ..self.estimate(request) };
+        let seen = Usage { output_tokens: 0, ..usage_max(request, self.capabilities()) };
         Ok(Box::pin(Settling { inner, price, reservation: Some(reservation), seen, streamed_bytes: 0 }))
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Registry {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: ResilienceConfig,
     pub(crate) dice: Arc<Dice>,
-    pub(crate) retry_budgets: Mutex<HashMap<String, Arc<RetryBudget>>>,
+    retry_budgets: Mutex<HashMap<String, Arc<RetryBudget>>>,
     targets: Mutex<HashMap<TargetId, Arc<TargetState>>>,
     keys: Mutex<HashMap<(String, u32), Arc<KeyState>>>,
 }

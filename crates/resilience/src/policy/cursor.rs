@@ -1,6 +1,6 @@
 //! Which target of a list is asked next, and which ones a failure rules out. Pure.
 
-use async_orchestrator_core::{ErrorKind, ModelRef, TimeoutPhase};
+use async_orchestrator_core::{ErrorKind, ModelRef};
 
 /// What decides whether a target can still help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,10 @@ impl Cursor {
     /// Takes note of why `index` failed, and of whom else that rules out.
     pub fn failed(&mut self, list: &[Candidate], index: usize, kind: ErrorKind) {
         let Some(failed) = list.get(index) else { return };
+        if !kind.may_fall_back() {
+            self.out = u64::MAX;
+            return;
+        }
         match kind {
             // The key is dead, whatever model it asks for.
             ErrorKind::Unauthorized | ErrorKind::QuotaExhausted => self.rule_out_where(list, |other| {
@@ -75,9 +79,6 @@ impl Cursor {
                 other.model == failed.model
                     || matches!((other.window, failed.window), (Some(other), Some(failed)) if other <= failed)
             }),
-            ErrorKind::Cancelled | ErrorKind::Timeout { phase: TimeoutPhase::Deadline } => {
-                self.out = u64::MAX;
-            }
             // Busy, down, slow, broken, kept out here: that is the target's own affair.
             _ => self.rule_out(index),
         }
@@ -104,6 +105,8 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
+    use async_orchestrator_core::TimeoutPhase;
+
     use super::*;
 
     /// Targets as `tier provider:model key window`, and what the cursor names after the first one failed with `kind`.
