@@ -4,4 +4,5 @@ mod bad_input;
 mod command;
 mod council;
 mod embedded;
+mod state;
 mod support;

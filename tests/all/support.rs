@@ -69,7 +69,7 @@ pub(crate) fn assert_valid_record(record: &Value) {
 /// The command in a home of its own, with nothing of this machine's environment.
 pub(crate) struct Shell {
     pub(crate) home: TempDir,
-    environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// What a run of the command gave.

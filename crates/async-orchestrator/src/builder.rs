@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_orchestrator_core::{
-    AttemptLimits, Clock, HistoryStore, Journal, LlmProvider, Observer, Role, RoleDefinition,
+    AttemptLimits, Clock, HistoryStore, Journal, LlmProvider, Observer, Role, RoleDefinition, SharedState,
 };
 use async_orchestrator_council::{Checker, Council, Panel, Quorum, Seat};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -50,6 +50,7 @@ pub struct AsyncOrchestratorBuilder {
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
     resilience: Option<ResilienceConfig>,
+    state: Option<Arc<dyn SharedState>>,
 }
 
 impl AsyncOrchestratorBuilder {
@@ -145,6 +146,22 @@ impl AsyncOrchestratorBuilder {
         self
     }
 
+    /// Shares with everybody who uses `state` what is found of models and keys, what is used of limits and budgets, and the answers that are
+    /// kept. Without it all of that is this orchestrator's own and ends with it.
+    ///
+    /// ```
+    /// use async_orchestrator::{AsyncOrchestrator, InProcessState};
+    /// use std::sync::Arc;
+    /// let state = Arc::new(InProcessState::new());
+    /// let one = AsyncOrchestrator::builder().openai_key("not-a-real-key").shared_state(state.clone()).build()?;
+    /// let other = AsyncOrchestrator::builder().openai_key("not-a-real-key").shared_state(state).build()?;
+    /// # Ok::<(), async_orchestrator::Error>(())
+    /// ```
+    pub fn shared_state(mut self, state: Arc<dyn SharedState>) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     /// Runs `checker` on every result, before any model is asked to validate it.
     pub fn checker(mut self, checker: Arc<dyn Checker>) -> Self {
         self.checkers.push(checker);
@@ -178,7 +195,8 @@ impl AsyncOrchestratorBuilder {
         let embedded = embedded(&settings, &transport, &clock, &mut problems);
         let local = embedded.as_ref().map(EmbeddedModel::local);
         let mut registry = Registry::new(&settings, transport, self.custom, local, &mut problems);
-        let stack = stack(self.resilience, &settings, &clock, self.seed, &mut problems);
+        let own = Own { config: self.resilience, seed: self.seed, state: self.state };
+        let stack = stack(own, &settings, &clock, &mut problems);
         let seats = match &stack {
             Some(stack) => seats(&self.roles, &settings, &mut registry, stack, &mut problems),
             None => Vec::new(),
@@ -211,6 +229,7 @@ impl AsyncOrchestratorBuilder {
                 domain: settings.prompts.domain.clone(),
                 time_limit: settings.council.time_limit,
                 budget: settings.council.budget,
+                budget_tokens: settings.council.budget_tokens,
                 strict: settings.council.strict,
                 reuse: settings.resilience.reuse,
             },
@@ -300,17 +319,27 @@ fn seats(
     seats
 }
 
-fn stack(
-    own: Option<ResilienceConfig>,
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
+/// What the builder itself says of the stack.
+struct Own {
+    config: Option<ResilienceConfig>,
     seed: Option<u64>,
-    problems: &mut Vec<String>,
-) -> Option<Stack> {
-    let config = own.unwrap_or_else(|| settings.resilience.config());
+    state: Option<Arc<dyn SharedState>>,
+}
+
+fn stack(own: Own, settings: &Settings, clock: &Arc<dyn Clock>, problems: &mut Vec<String>) -> Option<Stack> {
+    let config = own.config.unwrap_or_else(|| {
+        let mut config = settings.resilience.config();
+        config.budgets = settings.budget;
+        config
+    });
     // A fixed seed makes runs repeatable; otherwise processes that start together must not wait together.
-    let seed = seed.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
-    Stack::try_new(Arc::clone(clock), config, seed).map_err(|invalid| problems.extend(invalid.0)).ok()
+    let seed = own.seed.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
+    let clock = Arc::clone(clock);
+    let stack = match own.state {
+        None => Stack::try_new(clock, config, seed),
+        Some(state) => Stack::sharing(clock, config, seed, state, &crate::registry::place(settings)),
+    };
+    stack.map_err(|invalid| problems.extend(invalid.0)).ok()
 }
 
 fn check_values(definition: &RoleDefinition, problems: &mut Vec<String>) {

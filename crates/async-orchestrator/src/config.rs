@@ -37,7 +37,7 @@ pub use prompt_files::prompt_files;
 pub use resilience::{Preset, ResilienceSettings};
 pub use settings::{
     CouncilSettings, Credential, DefaultModels, EmbeddedSettings, ModelSettings, NetworkSettings,
-    PromptSettings, ProviderSettings, RoleSettings, Settings,
+    PromptSettings, ProviderSettings, RoleSettings, Settings, StateSettings,
 };
 pub use source::{Source, Sources};
 pub use template::template;

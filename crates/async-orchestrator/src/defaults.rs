@@ -11,6 +11,7 @@ pub(crate) struct RequestDefaults {
     pub(crate) domain: Option<Domain>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) budget: Option<MicroUsd>,
+    pub(crate) budget_tokens: Option<u64>,
     pub(crate) strict: bool,
     pub(crate) reuse: Option<Reuse>,
 }
@@ -23,6 +24,7 @@ impl RequestDefaults {
         request.domain = request.domain.or_else(|| self.domain.clone());
         request.time_limit = request.time_limit.or(self.time_limit);
         request.budget = request.budget.or(self.budget);
+        request.budget_tokens = request.budget_tokens.or(self.budget_tokens);
         request.strict |= self.strict;
         if request.reuse == Reuse::default() {
             request.reuse = self.reuse.unwrap_or_default();

@@ -36,37 +36,43 @@ mod probe;
 mod registry;
 mod result;
 mod seating;
+mod state;
 #[cfg(feature = "embedded")]
 mod weights;
 
 pub use async_orchestrator_core::{
-    Absence, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, BallotRecord, CallContext, Capabilities,
-    Cause, Clock, Completion, CompletionRequest, CompletionStream, DecisionRecord, Dissent, Domain,
-    ErrorKind, Event, EventKind, FinishReason, HistoryStore, Journal, JournalEntry, LikelihoodJudge,
-    LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead,
-    ProposalRecord, ProviderError, ReplyFormat, Reuse, Role, RoleDefinition, RunId, SeatId, Served, Stage,
-    Status, StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole,
-    Usage, UsageSource, Verdict,
+    Absence, AccountId, Ailment, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, BallotRecord,
+    CallContext, Capabilities, Cause, Clock, Completion, CompletionRequest, CompletionStream, DecisionRecord,
+    Dissent, Domain, ErrorKind, Event, EventKind, FinishReason, HealthNote, HealthSubject, HistoryStore,
+    Journal, JournalEntry, LikelihoodJudge, LlmProvider, Message, MicroUsd, Mode, ModeChoice, ModelRef,
+    Observer, PlannedSeat, Price, PromptRead, ProposalRecord, ProviderError, PurseId, ReplyFormat, Reuse,
+    Role, RoleDefinition, RunId, SeatId, Served, SharedState, Stage, Status, StreamEvent, StructuredOutput,
+    Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage, UsageSource, Verdict,
 };
 pub use async_orchestrator_council::{Checker, CouncilError, InvalidRequest, Panel, SeatFailure};
 pub use async_orchestrator_prompts::{
     CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
 };
 pub use async_orchestrator_providers::{Catalogue, ProviderKind as CatalogueKind, Transport};
-pub use async_orchestrator_resilience::{ResilienceConfig, TargetStatus, TokioClock, policy::BreakerState};
+pub use async_orchestrator_resilience::{
+    InProcessState, PeriodBudget, PeriodBudgets, ResilienceConfig, TargetStatus, TokioClock,
+    policy::{BreakerState, Period},
+};
+pub use async_orchestrator_store::{FileState, OpenError, Overview, PurseNote};
 pub use builder::AsyncOrchestratorBuilder;
 pub use config::{
     CommandLine, ConfigError, ConfigFile, CouncilSettings, Credential, DefaultModels, Dialect, Directories,
     Discovered, EMBEDDED_PROVIDER, EmbeddedSettings, EmbeddedUse, Environment, Explicit, FoundKey,
     FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Preset, Problem,
     PromptSettings, ProviderKind, ProviderSettings, ResilienceSettings, RoleSettings, Settings, Source,
-    Sources, discover, prompt_files, template,
+    Sources, StateSettings, discover, prompt_files, template,
 };
 pub use error::{BuildError, Error, ErrorClass};
 pub use orchestrator::{AsyncOrchestrator, RunStream};
 pub use plan::{Plan, PlannedCall};
 pub use probe::{Probe, Reach, probe, transport};
 pub use result::{Aggregated, Orchestrated};
+pub use state::open_state;
 #[cfg(feature = "embedded")]
 pub use weights::{FetchError, FetchEvent, FetchSource, OnFetch, WeightsEntry, WeightsState, WeightsStore};
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use async_orchestrator_core::{Capabilities, LlmProvider, ModelRef, ProviderError};
+use async_orchestrator_core::{AccountId, Capabilities, LlmProvider, ModelRef, ProviderError};
 use async_orchestrator_providers::{
     AnthropicConfig, AnthropicCredential, AnthropicProvider, AnthropicVersion, Catalogue, InvalidConfig,
     ModelEntry, OpenAiConfig, OpenAiDialect, OpenAiProvider, ProviderKind as CatalogueKind, ProxyConfig,
@@ -14,7 +14,7 @@ use async_orchestrator_providers::{
 };
 use async_orchestrator_resilience::{Target, TargetLimits};
 use futures_util::future::BoxFuture;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     Credential, Dialect, EMBEDDED_PROVIDER, ModelSettings, NetworkSettings, ProviderKind, ProviderSettings,
@@ -51,6 +51,8 @@ struct Serving {
     streaming: bool,
     more_keys: Vec<SecretString>,
     traffic: TargetLimits,
+    /// One for each key, in their order.
+    accounts: Vec<AccountId>,
 }
 
 /// How the servers of `network` are reached.
@@ -197,8 +199,9 @@ impl Registry {
         };
         let capabilities = providers.first().map(|provider| provider.capabilities().clone());
         let capabilities = capabilities.ok_or_else(|| format!("{model}: there is no key for it"))?;
-        let targets = providers.into_iter().zip(1..).map(|(provider, key)| {
-            let target = Target::remote(provider).key(key).traffic(serving.traffic);
+        let accounts = serving.accounts.iter().cloned();
+        let targets = providers.into_iter().zip(accounts).zip(1..).map(|((provider, account), key)| {
+            let target = Target::remote(provider).key(key).account(account).traffic(serving.traffic);
             let target = if serving.streaming { target } else { target.whole() };
             if key == 1 { target } else { target.beside_previous() }
         });
@@ -283,15 +286,17 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
         tokens_per_minute: provider.tokens_per_minute.and_then(NonZeroU64::new),
         concurrency: provider.concurrency.and_then(NonZeroU32::new),
     };
-    let serving = Serving { streaming: provider.streaming, more_keys, traffic };
+    let first = match &credential {
+        Some(Credential::ApiKey(source) | Credential::AuthToken(source)) => Some(reveal(source)?),
+        None => None,
+    };
+    let keys = std::iter::once(first.as_ref()).chain(more_keys.iter().map(Some));
+    let accounts = keys.map(|key| account(provider.base_url(), key)).collect();
+    let serving = Serving { streaming: provider.streaming, more_keys, traffic, accounts };
     match provider.kind {
         ProviderKind::OpenAi => {
-            let key: Option<SecretString> = match &credential {
-                Some(Credential::ApiKey(source) | Credential::AuthToken(source)) => Some(reveal(source)?),
-                None => None,
-            };
             let mut config = OpenAiConfig::compatible(name, provider.base_url());
-            config.key = key;
+            config.key = first;
             config.dialect = match provider.dialect() {
                 Dialect::Official => OpenAiDialect::Official,
                 Dialect::Compatible => OpenAiDialect::Compatible,
@@ -302,10 +307,10 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
             Ok(Endpoint::OpenAi { config, serving })
         }
         ProviderKind::Anthropic => {
-            let credential = match &credential {
-                Some(Credential::ApiKey(source)) => AnthropicCredential::ApiKey(reveal(source)?),
-                Some(Credential::AuthToken(source)) => AnthropicCredential::AuthToken(reveal(source)?),
-                None => AnthropicCredential::None,
+            let credential = match (credential, first) {
+                (Some(Credential::AuthToken(_)), Some(token)) => AnthropicCredential::AuthToken(token),
+                (_, Some(key)) => AnthropicCredential::ApiKey(key),
+                (_, None) => AnthropicCredential::None,
             };
             let mut config = AnthropicConfig::official(credential);
             name.clone_into(&mut config.name);
@@ -321,6 +326,25 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
             Ok(Endpoint::Anthropic { config, serving })
         }
     }
+}
+
+/// A fingerprint of an address and a key: eight bytes of a hash, which lead back to neither.
+fn account(base_url: &str, key: Option<&SecretString>) -> AccountId {
+    let mut hash =
+        blake3::Hasher::new_derive_key("async-orchestrator 2026-11 account of an endpoint and a key");
+    hash.update(&(base_url.len() as u64).to_le_bytes());
+    hash.update(base_url.as_bytes());
+    if let Some(key) = key {
+        hash.update(key.expose_secret().as_bytes());
+    }
+    AccountId::new(hash.finalize().to_hex().as_str().get(..16).unwrap_or_default())
+}
+
+/// A name for the addresses that the settings lead to: answers of one server must not pass for those of another.
+pub(crate) fn place(settings: &Settings) -> String {
+    let addresses = settings.providers.iter();
+    let addresses = addresses.map(|(name, provider)| format!("{name}={}", provider.base_url()));
+    addresses.collect::<Vec<_>>().join(" ")
 }
 
 fn is_present(credential: &Credential) -> bool {

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Say what is configured, reachable and cached, and what to do next.
     Doctor(Doctor),
+    /// Show which models and keys are left out, what is spent of the budgets, and which answers are kept.
+    Status(StatusArgs),
     /// List models; fetch and verify the embedded one.
     Models(Models),
     /// List, show or check the prompts.
@@ -115,6 +117,9 @@ pub(crate) struct Ask {
     /// How much the whole run may cost, in US dollars: `0.25`. Models of unknown price are then not called.
     #[arg(long, value_name = "DOLLARS")]
     pub(crate) budget: Option<String>,
+    /// How many tokens the whole run may use, in and out.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) budget_tokens: Option<u64>,
     /// Fail if the quorum is not reached, instead of printing the best proposal, labelled.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -173,6 +178,17 @@ pub(crate) struct Doctor {
     /// As one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// As one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Let every model and key in again that is left out; budgets and answers stay.
+    #[arg(long)]
+    pub(crate) forget: bool,
 }
 
 /// The arguments of `models`.

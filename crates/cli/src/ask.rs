@@ -1,8 +1,11 @@
 //! `orchestrator ask`: one question, its answer, and as much of how it came about as was asked for.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use async_orchestrator::{AsyncOrchestrator, Event, MicroUsd, Orchestrated, Plan, RunStream, TriageRequest};
+use async_orchestrator::{
+    AsyncOrchestrator, Event, FileState, MicroUsd, Orchestrated, Plan, RunStream, Settings, SharedState as _,
+    TriageRequest, open_state,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,8 +53,12 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         request = request.output_schema(schema(path)?);
     }
     let mut view = View::new(ask.quiet);
-    let orchestrator =
-        AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer()).build()?;
+    let state = if ask.dry_run { None } else { state(&loaded.settings)? };
+    let mut builder = AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer());
+    if let Some(state) = &state {
+        builder = builder.shared_state(Arc::<FileState>::clone(state));
+    }
+    let orchestrator = builder.build()?;
     let plan = orchestrator.plan(&request)?;
     if ask.dry_run {
         return dry_run(&plan, form);
@@ -64,12 +71,42 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         Form::Text | Form::Record => drain(run).await,
     };
     view.close();
+    if let Some(state) = &state
+        && state.flush().await.is_err()
+    {
+        output::note("note: what this run found of models and budgets could not be kept for the next one");
+    }
     let result = result?;
     print(&result, ask, form)?;
     if !ask.quiet && form == Form::Text {
         output::note(&report::summary(&result));
     }
     Ok(())
+}
+
+/// What earlier runs found. A run goes on without it, unless it has to keep to a budget of a day or a month.
+fn state(settings: &Settings) -> Result<Option<Arc<FileState>>, Failure> {
+    let error = match open_state(settings) {
+        Ok(state) => {
+            if let Some(aside) = state.as_ref().and_then(|state| state.replaced()) {
+                let aside = aside.display();
+                output::note(&format!(
+                    "note: the file of the shared state was damaged; it lies at {aside} now"
+                ));
+            }
+            return Ok(state);
+        }
+        Err(error) => error,
+    };
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    if settings.budget.limits().is_empty() {
+        output::note(&format!("note: {error}{cause}; this run starts without what earlier ones found"));
+        return Ok(None);
+    }
+    Err(Failure::new(
+        Exit::Failed,
+        format!("{error}{cause}; without it the budgets of [budget] cannot be kept"),
+    ))
 }
 
 #[cfg(feature = "embedded")]

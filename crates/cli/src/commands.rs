@@ -8,6 +8,7 @@ pub(crate) mod prompts;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod simulate;
+pub(crate) mod status;
 pub(crate) mod stop;
 mod weights;
 mod words;

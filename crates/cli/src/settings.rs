@@ -38,6 +38,9 @@ pub(crate) fn load_for(global: &Global, ask: &Ask) -> Result<Loaded, Failure> {
     if let Some(budget) = &ask.budget {
         explicit = explicit.set("council.budget_usd", budget.trim_start_matches('$'), "--budget");
     }
+    if let Some(tokens) = ask.budget_tokens {
+        explicit = explicit.set("council.budget_tokens", tokens.to_string(), "--budget-tokens");
+    }
     if ask.strict {
         explicit = explicit.set("council.strict", "true", "--strict");
     }

@@ -89,6 +89,11 @@ pub enum EventKind {
         /// How long the first one had been silent.
         after_ms: u64,
     },
+    /// What other processes know could not be read or written; the run goes on with what this one knows itself.
+    SharedStateFailed {
+        /// Why, for people.
+        why: String,
+    },
     /// The next piece of a seat's text. Never journaled.
     Delta {
         /// The text.

@@ -2,7 +2,8 @@
 //!
 //! Every other crate speaks in these words: roles and seats, requests and completions, usage and money, deadlines, error kinds,
 //! events, and the plain serialisable data of a deliberation. The ports are traits: [`LlmProvider`] (a model), [`LikelihoodJudge`]
-//! (a model that can score text), [`Clock`] (time), [`Observer`] (someone who watches), [`Journal`] and [`HistoryStore`] (durable storage).
+//! (a model that can score text), [`Clock`] (time), [`Observer`] (someone who watches), [`Journal`] and [`HistoryStore`] (durable storage),
+//! [`SharedState`] (what several processes know together).
 //!
 //! Nothing here decides, waits, or touches a network or a file.
 //!
@@ -24,12 +25,13 @@ mod provider;
 mod provider_error;
 mod record;
 mod role;
+mod shared_state;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod triage;
 mod usage;
 
-pub use budget::{BudgetExceeded, BudgetLedger, Reservation};
+pub use budget::{BudgetExceeded, BudgetLedger, Ceilings, Reservation, Spending};
 pub use capabilities::{Capabilities, PromptStyle, StructuredOutput};
 pub use clock::{Clock, Sleep};
 pub use completion::{
@@ -57,6 +59,10 @@ pub use record::{
     ValidationRecord, Verdict, Versions,
 };
 pub use role::{InvalidModelRef, ModelRef, Role, RoleDefinition, SeatId, UnknownRole};
+pub use shared_state::{
+    AccountId, Ailment, Charge, HealthNote, HealthSubject, KeptAnswer, Measure, PurseId, SharedState,
+    UseNote, WriterId,
+};
 pub use triage::{
     AnswerKind, AnswerType, Domain, InvalidDomain, Mode, ModeChoice, Risk, TriageDecision, TriageRequest,
     UnknownMode,

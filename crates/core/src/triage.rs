@@ -148,6 +148,9 @@ pub struct TriageRequest {
     /// How much the whole run may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<MicroUsd>,
+    /// How many tokens the whole run may use, in and out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_tokens: Option<u64>,
     /// Whether a run below its quorum is an error instead of a labelled fallback.
     #[serde(default)]
     pub strict: bool,
@@ -201,6 +204,13 @@ impl TriageRequest {
     #[must_use]
     pub fn budget(mut self, budget: MicroUsd) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// Limits the tokens of the whole run, in and out. What the embedded model reads and writes does not count.
+    #[must_use]
+    pub fn budget_tokens(mut self, tokens: u64) -> Self {
+        self.budget_tokens = Some(tokens);
         self
     }
 

@@ -290,7 +290,7 @@ impl Books {
             saved_calls: self.saved_calls,
             tokens_in: total.input_tokens,
             tokens_out: total.output_tokens,
-            micro_usd: spent.map(|money| money.max(line.ledger.settled()).0),
+            micro_usd: spent.map(|money| money.max(line.ledger.settled().cost).0),
             price_as_of: as_of,
             ceiling_micro_usd: ceiling.map(|money| money.0),
         }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
-    BudgetLedger, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal, JournalBody,
-    Mode, RunId, TriageDecision, TriageRequest,
+    BudgetLedger, Ceilings, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal,
+    JournalBody, Mode, RunId, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 
@@ -142,7 +142,7 @@ impl Council {
         let decision = self.triage(request)?;
         let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
         let limit = request.time_limit.or(self.time_limit);
-        let ledger = request.budget.map_or_else(BudgetLedger::unlimited, BudgetLedger::with_ceiling);
+        let ledger = BudgetLedger::new(Ceilings { cost: request.budget, tokens: request.budget_tokens });
         let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger, request.reuse);
         let setting = Setting {
             panel: &self.panel,

@@ -46,6 +46,9 @@ impl AdmissionGuard {
     ) -> Result<Held, ProviderError> {
         let state = &self.state;
         let clock = &self.registry.clock;
+        if let Some(shared) = &self.registry.shared {
+            shared.catch_up(&self.registry, context).await;
+        }
         let now = clock.now();
         if let Some(out) = state.key.out(now) {
             let why = "this key was refused before and is left out for now";

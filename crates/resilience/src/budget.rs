@@ -10,10 +10,13 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, ErrorKind, Guard,
-    LlmProvider, Price, ProviderError, Reservation, StreamEvent, Usage, estimated_tokens,
+    LlmProvider, Price, ProviderError, Reservation, Spending, StreamEvent, TimeoutPhase, Usage,
+    estimated_tokens,
 };
 use async_trait::async_trait;
 use futures_core::Stream;
+
+use crate::purses::{Charged, Purses};
 
 /// The output tokens that are reserved where neither the request nor the model names a limit.
 const OUTPUT_TOKENS_ASSUMED: u64 = 4_096;
@@ -25,36 +28,100 @@ pub(crate) fn usage_max(request: &CompletionRequest, capabilities: &Capabilities
     Usage { input_tokens: estimated_tokens(request.input_bytes()), output_tokens: output, ..Usage::default() }
 }
 
-/// Reserves and settles the cost of calls.
+/// Reserves and settles what calls cost: in the run's own purse, and in those that are filled anew each day or month.
 #[derive(Debug)]
 pub struct BudgetGuard {
     inner: Arc<dyn LlmProvider>,
+    purses: Option<Arc<Purses>>,
+    tokens: Tokens,
+}
+
+/// Whether a model's tokens count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tokens {
+    Counted,
+    Free,
+}
+
+/// What a call has set aside.
+#[derive(Debug)]
+struct SetAside {
+    price: Option<Price>,
+    reservation: Reservation,
+    charged: Option<Charged>,
+    tokens: Tokens,
 }
 
 impl BudgetGuard {
     /// Guards `inner`.
     pub fn new(inner: Arc<dyn LlmProvider>) -> Self {
-        Self { inner }
+        Self { inner, purses: None, tokens: Tokens::Counted }
     }
 
-    fn reserve(
+    /// The same for a model of this process.
+    pub(crate) fn local(mut self) -> Self {
+        self.tokens = Tokens::Free;
+        self
+    }
+
+    /// The same with limits for all runs together.
+    pub(crate) fn purses(mut self, purses: Option<Arc<Purses>>) -> Self {
+        self.purses = purses;
+        self
+    }
+
+    async fn set_aside(
         &self,
         request: &CompletionRequest,
         context: &CallContext,
-    ) -> Result<Option<(Price, Reservation)>, ProviderError> {
+    ) -> Result<SetAside, ProviderError> {
         let capabilities = self.inner.capabilities();
         let refused = |detail: String| {
             ProviderError::new(ErrorKind::Refused { by: Guard::Budget, until: None })
                 .with_target(capabilities.target.clone())
                 .with_detail(detail)
         };
-        match (&capabilities.price, context.ledger.ceiling()) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(refused(String::from("its price is unknown, and a budget is set"))),
-            (Some(price), _) => {
-                let reservation = context.ledger.reserve(price.cost(&usage_max(request, capabilities)));
-                Ok(Some((price.clone(), reservation.map_err(|exceeded| refused(exceeded.to_string()))?)))
+        let price = capabilities.price.clone();
+        let money_is_limited = context.ledger.ceilings().cost.is_some()
+            || self.purses.as_ref().is_some_and(|purses| purses.limit_money());
+        if price.is_none() && money_is_limited {
+            return Err(refused(String::from("its price is unknown, and a budget is set")));
+        }
+        let most = spending(price.as_ref(), self.tokens, &usage_max(request, capabilities));
+        let reservation = context.ledger.reserve(most).map_err(|exceeded| refused(exceeded.to_string()))?;
+        let charged = match &self.purses {
+            None => None,
+            Some(purses) => {
+                let charged = purses.charge(most).await;
+                Some(charged.map_err(|error| error.with_target(capabilities.target.clone()))?)
             }
+        };
+        Ok(SetAside { price, reservation, charged, tokens: self.tokens })
+    }
+
+    /// What a call uses by being sent.
+    fn prompt_of(&self, request: &CompletionRequest) -> Usage {
+        Usage { output_tokens: 0, ..usage_max(request, self.capabilities()) }
+    }
+}
+
+/// What `usage` comes to.
+fn spending(price: Option<&Price>, tokens: Tokens, usage: &Usage) -> Spending {
+    Spending {
+        cost: price.map(|price| price.cost(usage)).unwrap_or_default(),
+        tokens: match tokens {
+            Tokens::Counted => usage.input_tokens.saturating_add(usage.output_tokens),
+            Tokens::Free => 0,
+        },
+    }
+}
+
+impl SetAside {
+    fn settle(self, usage: &Usage) {
+        let used = spending(self.price.as_ref(), self.tokens, usage);
+        self.reservation.settle(used);
+        if let Some(charged) = self.charged {
+            charged.settle(used);
         }
     }
 }
@@ -66,12 +133,18 @@ impl LlmProvider for BudgetGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        let reserved = self.reserve(request, context)?;
-        let completion = self.inner.complete(request, context).await?;
-        if let Some((price, reservation)) = reserved {
-            reservation.settle(price.cost(&completion.usage));
+        let set_aside = self.set_aside(request, context).await?;
+        let mut open = Open { set_aside: Some(set_aside), seen: self.prompt_of(request), streamed_bytes: 0 };
+        match self.inner.complete(request, context).await {
+            Ok(completion) => {
+                open.settle(&completion.usage);
+                Ok(completion)
+            }
+            Err(error) => {
+                open.failed(error.kind());
+                Err(error)
+            }
         }
-        Ok(completion)
     }
 
     async fn stream(
@@ -79,12 +152,15 @@ impl LlmProvider for BudgetGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        let Some((price, reservation)) = self.reserve(request, context)? else {
-            return self.inner.stream(request, context).await;
-        };
-        let inner = self.inner.stream(request, context).await?;
-        let seen = Usage { output_tokens: 0, ..usage_max(request, self.capabilities()) };
-        Ok(Box::pin(Settling { inner, price, reservation: Some(reservation), seen, streamed_bytes: 0 }))
+        let set_aside = self.set_aside(request, context).await?;
+        let mut open = Open { set_aside: Some(set_aside), seen: self.prompt_of(request), streamed_bytes: 0 };
+        match self.inner.stream(request, context).await {
+            Ok(inner) => Ok(Box::pin(Settling { inner, open })),
+            Err(error) => {
+                open.failed(error.kind());
+                Err(error)
+            }
+        }
     }
 
     fn capabilities(&self) -> &Capabilities {
@@ -92,21 +168,44 @@ impl LlmProvider for BudgetGuard {
     }
 }
 
-/// A stream that settles its cost at its end, or what it had used when it was cut or dropped.
-struct Settling {
-    inner: CompletionStream,
-    price: Price,
-    reservation: Option<Reservation>,
+/// A call under way. Dropped, it settles what it had used by then: who leaves still pays for the prompt and for what came.
+struct Open {
+    set_aside: Option<SetAside>,
     seen: Usage,
     streamed_bytes: usize,
 }
 
-impl Settling {
+impl Open {
     fn settle(&mut self, usage: &Usage) {
-        if let Some(reservation) = self.reservation.take() {
-            reservation.settle(self.price.cost(usage));
+        if let Some(set_aside) = self.set_aside.take() {
+            set_aside.settle(usage);
         }
     }
+
+    /// A call that was turned away cost nothing; of one that broke while it was answered nobody knows, so what was seen counts.
+    fn failed(&mut self, kind: ErrorKind) {
+        let answering = match kind {
+            ErrorKind::Timeout { phase } => phase != TimeoutPhase::Connect,
+            ErrorKind::Truncated | ErrorKind::Malformed | ErrorKind::ContentFiltered => true,
+            _ => self.streamed_bytes > 0,
+        };
+        if !answering {
+            self.set_aside = None;
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let used = Usage { output_tokens: estimated_tokens(self.streamed_bytes), ..self.seen };
+        self.settle(&used);
+    }
+}
+
+/// A stream that settles its cost at its end, or what it had used when it was cut or dropped.
+struct Settling {
+    inner: CompletionStream,
+    open: Open,
 }
 
 impl Stream for Settling {
@@ -117,18 +216,15 @@ impl Stream for Settling {
         match &event {
             Some(Ok(StreamEvent::Finished(completion))) => {
                 let usage = completion.usage;
-                self.settle(&usage);
+                self.open.settle(&usage);
             }
-            Some(Ok(StreamEvent::Delta(text))) => self.streamed_bytes += text.len(),
+            Some(Ok(StreamEvent::Delta(text))) => self.open.streamed_bytes += text.len(),
+            Some(Err(error)) => {
+                let kind = error.kind();
+                self.open.failed(kind);
+            }
             _ => {}
         }
         Poll::Ready(event)
-    }
-}
-
-impl Drop for Settling {
-    fn drop(&mut self) {
-        let used = Usage { output_tokens: estimated_tokens(self.streamed_bytes), ..self.seen };
-        self.settle(&used);
     }
 }

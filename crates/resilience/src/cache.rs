@@ -12,13 +12,13 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind, Fault,
-    FinishReason, LlmProvider, ProviderError, Reuse, Served, StreamEvent, Usage, millis_between,
+    FinishReason, KeptAnswer, LlmProvider, ProviderError, Reuse, Served, StreamEvent, Usage,
 };
 use async_trait::async_trait;
 use futures_util::stream;
 
 use self::remembered::Remembered;
-use crate::cache_key::CacheKey;
+use crate::{cache_key::CacheKey, shared::Shared};
 
 /// What an entry costs beside its text, moka's own memory included: 0.7 KiB, measured as the resident memory of 200,000 short answers.
 const ENTRY_BYTES: usize = 704;
@@ -64,12 +64,18 @@ pub(crate) struct AnswerCache {
     entries: moka::sync::Cache<CacheKey, Arc<Entry>>,
     config: CacheConfig,
     clock: Arc<dyn Clock>,
+    /// Where answers of other processes are, and go to.
+    shared: Option<Arc<Shared>>,
+    /// What the names of models are valid for.
+    place: String,
 }
 
 #[derive(Debug)]
 struct Entry {
     completion: Completion,
     stored: Instant,
+    /// How old it was when it came here.
+    age_then: Duration,
 }
 
 impl Entry {
@@ -79,17 +85,25 @@ impl Entry {
 }
 
 impl AnswerCache {
-    pub(crate) fn new(config: CacheConfig, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        config: CacheConfig,
+        clock: Arc<dyn Clock>,
+        shared: Option<Arc<Shared>>,
+        place: String,
+    ) -> Self {
         let weight = |_: &CacheKey, entry: &Arc<Entry>| u32::try_from(entry.weight()).unwrap_or(u32::MAX);
         let entries = moka::sync::Cache::builder().max_capacity(config.bytes_max).weigher(weight).build();
-        Self { entries, config, clock }
+        Self { entries, config, clock, shared, place }
     }
 
     /// The answer under `key`, with its age, if it is younger than `limit`.
-    fn get(&self, key: &CacheKey, limit: Duration) -> Option<(Completion, u64)> {
-        let entry = self.entries.get(key)?;
-        let now = self.clock.now();
-        if now.saturating_duration_since(entry.stored) >= limit {
+    async fn get(&self, key: &CacheKey, limit: Duration) -> Option<(Completion, u64)> {
+        let entry = match self.entries.get(key) {
+            Some(entry) => entry,
+            None => self.fetch(key).await?,
+        };
+        let age = self.clock.now().saturating_duration_since(entry.stored).saturating_add(entry.age_then);
+        if age >= limit {
             return None;
         }
         let mut completion = entry.completion.clone();
@@ -97,7 +111,26 @@ impl AnswerCache {
         // it was: that nothing was used is no estimate. So does the vendor's id, by which the answer can be traced.
         completion.usage = Usage::default();
         completion.trail = Vec::new();
-        Some((completion, millis_between(entry.stored, now)))
+        Some((completion, u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The answer that another process kept. One that cannot be read is none.
+    async fn fetch(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        let shared = self.shared.as_ref()?;
+        let kept = shared.in_time(shared.state.answer(*key.bytes())).await.ok().flatten()?;
+        let completion = serde_json::from_str(&kept.body).ok()?;
+        let age_then = Duration::from_millis(shared.wall_ms().saturating_sub(kept.given_ms));
+        let entry = Arc::new(Entry { completion, stored: self.clock.now(), age_then });
+        self.entries.insert(*key, Arc::clone(&entry));
+        Some(entry)
+    }
+
+    fn key(&self, scope: &str, request: &CompletionRequest, context: &CallContext) -> CacheKey {
+        if self.place.is_empty() {
+            CacheKey::new(scope, request, context)
+        } else {
+            CacheKey::new(&format!("{scope} at {}", self.place), request, context)
+        }
     }
 
     /// What it holds now: moka's own sum lags behind.
@@ -117,9 +150,14 @@ impl AnswerCache {
             && completion.prompt_read.is_whole()
             && !completion.text.trim().is_empty();
         if worth {
-            let key = CacheKey::new(&completion.answered_by.to_string(), request, context);
+            let key = self.key(&completion.answered_by.to_string(), request, context);
             let completion = Completion { trail: Vec::new(), ..completion.clone() };
-            self.entries.insert(key, Arc::new(Entry { completion, stored: self.clock.now() }));
+            if let (Some(shared), Ok(body)) = (&self.shared, serde_json::to_string(&completion)) {
+                let answer = KeptAnswer { body, given_ms: shared.wall_ms() };
+                shared.state.keep_answer(*key.bytes(), answer, self.config.bytes_max);
+            }
+            let entry = Entry { completion, stored: self.clock.now(), age_then: Duration::ZERO };
+            self.entries.insert(key, Arc::new(entry));
             // moka would drop what is too much a little later; a few long answers at once must not stand beside the limit until then.
             self.entries.run_pending_tasks();
         }
@@ -140,7 +178,7 @@ impl Cached {
         Self { inner, cache, scope }
     }
 
-    fn fresh(&self, request: &CompletionRequest, context: &CallContext) -> Option<Completion> {
+    async fn fresh(&self, request: &CompletionRequest, context: &CallContext) -> Option<Completion> {
         let deterministic = request.seed.is_some() || request.temperature == Some(0.0);
         let allowed = match context.reuse {
             Reuse::Never => false,
@@ -150,15 +188,15 @@ impl Cached {
         if !allowed {
             return None;
         }
-        let key = CacheKey::new(&self.scope, request, context);
-        let (mut completion, age_ms) = self.cache.get(&key, self.cache.config.fresh_for)?;
+        let key = self.cache.key(&self.scope, request, context);
+        let (mut completion, age_ms) = self.cache.get(&key, self.cache.config.fresh_for).await?;
         completion.served = Served::Cached { age_ms };
         Some(completion)
     }
 
     /// An old answer in place of `error`, or the error. It is the last resort, so it asks only that the caller did not refuse the answers
     /// of others: who gets it reads that it is old.
-    fn stale(
+    async fn stale(
         &self,
         mut error: ProviderError,
         request: &CompletionRequest,
@@ -168,9 +206,9 @@ impl Cached {
         if !may_be_stale(error.kind()) || context.reuse == Reuse::Never || config.stale_for.is_zero() {
             return Err(error);
         }
-        let key = CacheKey::new(&self.scope, request, context);
+        let key = self.cache.key(&self.scope, request, context);
         let limit = config.fresh_for.saturating_add(config.stale_for);
-        let Some((mut completion, age_ms)) = self.cache.get(&key, limit) else { return Err(error) };
+        let Some((mut completion, age_ms)) = self.cache.get(&key, limit).await else { return Err(error) };
         completion.served = Served::Stale { age_ms };
         completion.trail = error.take_trail();
         Ok(completion)
@@ -195,7 +233,7 @@ impl LlmProvider for Cached {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        if let Some(known) = self.fresh(request, context) {
+        if let Some(known) = self.fresh(request, context).await {
             return Ok(known);
         }
         match self.inner.complete(request, context).await {
@@ -203,7 +241,7 @@ impl LlmProvider for Cached {
                 self.cache.put(request, context, &completion);
                 Ok(completion)
             }
-            Err(error) => self.stale(error, request, context),
+            Err(error) => self.stale(error, request, context).await,
         }
     }
 
@@ -212,12 +250,12 @@ impl LlmProvider for Cached {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        if let Some(known) = self.fresh(request, context) {
+        if let Some(known) = self.fresh(request, context).await {
             return Ok(at_once(known));
         }
         match self.inner.stream(request, context).await {
             Ok(inner) => Ok(Box::pin(Remembered::new(inner, self.clone(), request.clone(), context.clone()))),
-            Err(error) => self.stale(error, request, context).map(at_once),
+            Err(error) => self.stale(error, request, context).await.map(at_once),
         }
     }
 

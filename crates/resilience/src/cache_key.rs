@@ -39,6 +39,11 @@ impl CacheKey {
         hash.key()
     }
 
+    /// The hash.
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The key of the same call under these limits. What they are is no part of an answer, but of a call that several wait for.
     pub(crate) fn within(self, limits: AttemptLimits) -> Self {
         let AttemptLimits { total, first_token, idle } = limits;

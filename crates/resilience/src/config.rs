@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    PeriodBudgets,
     cache::CacheConfig,
     policy::{
         BreakerConfig, ConcurrencyConfig, HedgeConfig, QueueConfig, RetryBudgetConfig, RetryConfig,
@@ -44,6 +45,8 @@ pub struct ResilienceConfig {
     pub coalesce: Coalescing,
     /// How long a key that was not accepted, or whose account is used up, is left out before it is tried again: 10 min.
     pub key_out_for: Duration,
+    /// What all runs together may spend in a day or a month; no limit.
+    pub budgets: PeriodBudgets,
 }
 
 /// Whether identical calls that are under way at the same time become one.
@@ -80,6 +83,7 @@ impl Default for ResilienceConfig {
             cache: None,
             coalesce: Coalescing::On,
             key_out_for: Duration::from_secs(600),
+            budgets: PeriodBudgets::default(),
         }
     }
 }

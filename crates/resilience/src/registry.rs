@@ -8,13 +8,15 @@ use std::{
     time::Instant,
 };
 
-use async_orchestrator_core::{Clock, ErrorKind, ModelRef};
+use async_orchestrator_core::{AccountId, Ailment, Clock, ErrorKind, ModelRef};
 
 use crate::{
     ResilienceConfig, TargetLimits,
     dice::Dice,
     limits::{Lane, RequestLimit, TokenGate},
-    policy::{HedgePolicy, RetryBudget, SharedBreaker, Throttle},
+    policy::{BreakerState, HedgePolicy, RetryBudget, SharedBreaker, Throttle},
+    purses::Purses,
+    shared::Shared,
 };
 
 /// The most keys and targets of a process that are remembered; what comes later is judged alone.
@@ -34,6 +36,10 @@ pub(crate) struct Registry {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: ResilienceConfig,
     pub(crate) dice: Arc<Dice>,
+    /// What others know, too; `None` where nobody else is there.
+    pub(crate) shared: Option<Arc<Shared>>,
+    /// What all runs together may spend; `None` where nothing is limited.
+    pub(crate) purses: Option<Arc<Purses>>,
     retry_budgets: Mutex<HashMap<String, Arc<RetryBudget>>>,
     targets: Mutex<HashMap<TargetId, Arc<TargetState>>>,
     keys: Mutex<HashMap<(String, u32), Arc<KeyState>>>,
@@ -42,6 +48,7 @@ pub(crate) struct Registry {
 /// What is known of one target.
 pub(crate) struct TargetState {
     pub(crate) id: TargetId,
+    pub(crate) account: AccountId,
     pub(crate) breaker: SharedBreaker,
     pub(crate) throttle: Option<Mutex<Throttle>>,
     /// Streamed and whole calls begin to answer at different times.
@@ -50,6 +57,8 @@ pub(crate) struct TargetState {
     pub(crate) requests: Option<RequestLimit>,
     pub(crate) tokens: Option<TokenGate>,
     pub(crate) lane: Arc<Lane>,
+    /// Until when others were told that the target is left out; `None` while it is well.
+    told: Mutex<Option<Instant>>,
 }
 
 /// How a reply is delivered.
@@ -84,17 +93,26 @@ impl KeyState {
         }
     }
 
-    pub(crate) fn accepted(&self) {
-        *lock(&self.0) = None;
+    /// The key was accepted; whether it had been left out.
+    pub(crate) fn accepted(&self) -> bool {
+        lock(&self.0).take().is_some()
     }
 }
 
 impl Registry {
-    pub(crate) fn new(clock: Arc<dyn Clock>, config: ResilienceConfig, seed: u64) -> Self {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        config: ResilienceConfig,
+        seed: u64,
+        shared: Option<Arc<Shared>>,
+        purses: Option<Arc<Purses>>,
+    ) -> Self {
         Self {
             clock,
             config,
             dice: Arc::new(Dice::new(seed)),
+            shared,
+            purses,
             retry_budgets: Mutex::default(),
             targets: Mutex::default(),
             keys: Mutex::default(),
@@ -102,12 +120,17 @@ impl Registry {
     }
 
     /// The state of `id`; the limits are those of whoever names it first.
-    pub(crate) fn target(&self, id: &TargetId, limits: TargetLimits) -> Arc<TargetState> {
+    pub(crate) fn target(
+        &self,
+        id: &TargetId,
+        account: &AccountId,
+        limits: TargetLimits,
+    ) -> Arc<TargetState> {
         let mut targets = lock(&self.targets);
         if let Some(known) = targets.get(id) {
             return Arc::clone(known);
         }
-        let made = Arc::new(self.make(id.clone(), limits));
+        let made = Arc::new(self.make(id.clone(), account.clone(), limits));
         if targets.len() < TARGETS_MAX {
             targets.insert(id.clone(), Arc::clone(&made));
         }
@@ -127,7 +150,7 @@ impl Registry {
         lock(&self.targets).values().cloned().collect()
     }
 
-    fn make(&self, id: TargetId, limits: TargetLimits) -> TargetState {
+    fn make(&self, id: TargetId, account: AccountId, limits: TargetLimits) -> TargetState {
         let config = &self.config;
         let key = (id.model.provider().to_owned(), id.key);
         let key = Arc::clone(lock(&self.keys).entry(key).or_default());
@@ -143,12 +166,29 @@ impl Registry {
                 .map(|limit| RequestLimit::new(limit, Arc::clone(&self.clock))),
             tokens: limits.tokens_per_minute.map(|limit| TokenGate::new(limit, Arc::clone(&self.clock))),
             lane: Arc::new(Lane::new(config.concurrency, limits.concurrency, config.queue)),
+            told: Mutex::default(),
+            account,
             id,
         }
     }
 }
 
 impl TargetState {
+    /// Tells others if the breaker has tripped, or the target is well again, since they were last told.
+    pub(crate) fn tell(&self, shared: &Shared, now: Instant) {
+        let mut told = lock(&self.told);
+        match self.breaker.state(now) {
+            BreakerState::Refusing { until, trips } if *told != Some(until) => {
+                *told = Some(until);
+                shared.target_out(self, Ailment::Failing { trips }, until);
+            }
+            BreakerState::Admitting | BreakerState::Recovering if told.take().is_some() => {
+                shared.target_well(self);
+            }
+            _ => {}
+        }
+    }
+
     pub(crate) fn hedge(&self, delivery: Delivery) -> Option<&Mutex<HedgePolicy>> {
         let [streamed, whole] = self.hedges.as_ref()?;
         Some(match delivery {

@@ -14,19 +14,21 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use async_orchestrator_core::{AttemptLimits, Clock, LlmProvider};
+use async_orchestrator_core::{AccountId, AttemptLimits, Clock, LlmProvider, SharedState, WriterId};
 
 use crate::{
-    AttemptGuard, BudgetGuard, DeadlineGuard, InvalidTargets, LimitSource, ResilienceConfig, TargetLimits,
-    Whole,
+    AttemptGuard, BudgetGuard, DeadlineGuard, InProcessState, InvalidTargets, LimitSource, ResilienceConfig,
+    TargetLimits, Whole,
     admission::AdmissionGuard,
     cache::{AnswerCache, Cached},
     coalesce::Coalesce,
     config::Coalescing,
     fallback::{Choice, Fallback},
     policy::Candidate,
+    purses::Purses,
     registry::{Registry, TargetId},
     retry::RetryGuard,
+    shared::Shared,
     status::TargetStatus,
 };
 
@@ -37,6 +39,7 @@ pub struct Target {
     limits: LimitSource,
     delivery: Delivery,
     key: u32,
+    account: AccountId,
     traffic: TargetLimits,
     place: Place,
 }
@@ -63,6 +66,7 @@ impl Target {
             limits: LimitSource::Caller,
             delivery: Delivery::Streamed,
             key: 1,
+            account: AccountId::default(),
             traffic: TargetLimits::default(),
             place: Place::OwnTier,
         }
@@ -85,6 +89,14 @@ impl Target {
     #[must_use]
     pub fn key(mut self, number: u32) -> Self {
         self.key = number;
+        self
+    }
+
+    /// The same target under this account: what other processes note of the same model under another key or at another address does not
+    /// hold for it.
+    #[must_use]
+    pub fn account(mut self, account: AccountId) -> Self {
+        self.account = account;
         self
     }
 
@@ -125,7 +137,7 @@ impl Stack {
         // Jitter must differ between processes that start together.
         let seed =
             clock.wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-        Self::build(clock, ResilienceConfig::default(), u64::from(seed))
+        Self::build(clock, ResilienceConfig::default(), u64::from(seed), None)
     }
 
     /// Stacks on `clock` with these settings; jitter is drawn from `seed`.
@@ -139,15 +151,50 @@ impl Stack {
     ) -> Result<Self, InvalidResilience> {
         let problems = config.problems();
         if problems.is_empty() {
-            Ok(Self::build(clock, config, seed))
+            Ok(Self::build(clock, config, seed, None))
         } else {
             Err(InvalidResilience(problems))
         }
     }
 
-    fn build(clock: Arc<dyn Clock>, config: ResilienceConfig, seed: u64) -> Self {
-        let cache = config.cache.map(|settings| Arc::new(AnswerCache::new(settings, Arc::clone(&clock))));
-        Self { registry: Arc::new(Registry::new(clock, config, seed)), cache }
+    /// The same, together with everybody who shares `state`: what they found holds here, and they get to know what is found here. Answers
+    /// are kept there under `place`, a name for the addresses that are asked, so that two servers behind one name do not mix.
+    ///
+    /// # Errors
+    /// As for [`Stack::try_new`].
+    pub fn sharing(
+        clock: Arc<dyn Clock>,
+        config: ResilienceConfig,
+        seed: u64,
+        state: Arc<dyn SharedState>,
+        place: &str,
+    ) -> Result<Self, InvalidResilience> {
+        let problems = config.problems();
+        if problems.is_empty() {
+            Ok(Self::build(clock, config, seed, Some((state, place))))
+        } else {
+            Err(InvalidResilience(problems))
+        }
+    }
+
+    fn build(
+        clock: Arc<dyn Clock>,
+        config: ResilienceConfig,
+        seed: u64,
+        sharing: Option<(Arc<dyn SharedState>, &str)>,
+    ) -> Self {
+        let place = sharing.as_ref().map(|(_, place)| *place).unwrap_or_default().to_owned();
+        let shared =
+            sharing.map(|(state, _)| Arc::new(Shared::new(state, Arc::clone(&clock), writer(&*clock, seed))));
+        let counted_in = shared.as_ref().map_or_else(
+            || Arc::new(InProcessState::new()) as Arc<dyn SharedState>,
+            |shared| Arc::clone(&shared.state),
+        );
+        let purses = Purses::new(&config.budgets, counted_in, Arc::clone(&clock));
+        let cache = config
+            .cache
+            .map(|settings| Arc::new(AnswerCache::new(settings, Arc::clone(&clock), shared.clone(), place)));
+        Self { registry: Arc::new(Registry::new(clock, config, seed, shared, purses)), cache }
     }
 
     /// One provider out of `targets`, asked in this order.
@@ -193,14 +240,18 @@ impl Stack {
         let local = target.is_local();
         let candidate = Candidate { tier, model: model.clone(), key: target.key, window };
         let attempt = AttemptGuard::new(target.provider, Arc::clone(clock), target.limits);
-        let mut provider: Arc<dyn LlmProvider> = Arc::new(BudgetGuard::new(Arc::new(attempt)));
+        let guard = BudgetGuard::new(Arc::new(attempt));
+        // What runs in this process costs nothing and uses up nobody's tokens.
+        let guard = if local { guard.local() } else { guard.purses(self.registry.purses.clone()) };
+        let mut provider: Arc<dyn LlmProvider> = Arc::new(guard);
         if target.delivery == Delivery::Whole {
             provider = Arc::new(Whole::new(provider));
         }
         if local {
             return Choice { provider, candidate, state: None };
         }
-        let state = self.registry.target(&TargetId { model, key: target.key }, target.traffic);
+        let id = TargetId { model, key: target.key };
+        let state = self.registry.target(&id, &target.account, target.traffic);
         let budget = self.registry.retry_budget(candidate.model.provider());
         let admission = AdmissionGuard::new(provider, Arc::clone(&self.registry), Arc::clone(&state));
         let provider = Arc::new(RetryGuard::new(
@@ -212,4 +263,16 @@ impl Stack {
         ));
         Choice { provider, candidate, state: Some(state) }
     }
+}
+
+/// A name for this stack among all that write to one state: no two have it, also not two processes with the same seed.
+fn writer(clock: &dyn Clock, seed: u64) -> WriterId {
+    let since = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut hash = blake3::Hasher::new();
+    hash.update(&seed.to_le_bytes());
+    hash.update(&since.as_nanos().to_le_bytes());
+    hash.update(&std::process::id().to_le_bytes());
+    let mut first = [0; 8];
+    hash.finalize_xof().fill(&mut first);
+    WriterId(u64::from_le_bytes(first))
 }

@@ -14,3 +14,4 @@ mod retries;
 mod scene;
 mod sharing;
 mod stack;
+mod together;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duratio
 use async_orchestrator_core::{
     Domain, MicroUsd, ModeChoice, ModelRef, Price, Role, RoleDefinition, StructuredOutput,
 };
+use async_orchestrator_resilience::PeriodBudgets;
 use secrecy::SecretString;
 
 use super::{
@@ -26,6 +27,10 @@ pub struct Settings {
     pub council: CouncilSettings,
     /// How calls are kept going.
     pub resilience: ResilienceSettings,
+    /// What all runs together may spend.
+    pub budget: PeriodBudgets,
+    /// What outlives a run.
+    pub state: StateSettings,
     /// The network.
     pub network: NetworkSettings,
     /// The prompts.
@@ -49,6 +54,8 @@ impl Settings {
             embedded: EmbeddedSettings::default(),
             council: CouncilSettings::default(),
             resilience: ResilienceSettings::default(),
+            budget: PeriodBudgets::default(),
+            state: StateSettings::default(),
             network: NetworkSettings::default(),
             prompts: PromptSettings::default(),
             models: BTreeMap::new(),
@@ -263,6 +270,8 @@ pub struct CouncilSettings {
     pub time_limit: Option<Duration>,
     /// What a run may cost; unset, as much as it costs.
     pub budget: Option<MicroUsd>,
+    /// How many tokens a run may use; unset, as many as it uses.
+    pub budget_tokens: Option<u64>,
     /// Whether a run below its quorum is an error instead of a labelled fallback; off.
     pub strict: bool,
     /// How much deliberation a question gets when its request does not say; triage decides.
@@ -278,10 +287,27 @@ impl Default for CouncilSettings {
             quorum_ballots: 1,
             time_limit: None,
             budget: None,
+            budget_tokens: None,
             strict: false,
             mode: ModeChoice::Auto,
             seed: None,
         }
+    }
+}
+
+/// `[state]`: what outlives a run of the command: models and keys that are left out, limits and budgets in use, kept answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateSettings {
+    /// Whether the command keeps it in a file; on.
+    pub enabled: bool,
+    /// The file; unset, `state.db` in the program's directory for state.
+    pub path: Option<PathBuf>,
+}
+
+impl Default for StateSettings {
+    fn default() -> Self {
+        Self { enabled: true, path: None }
     }
 }
 

@@ -41,6 +41,7 @@ fn line(event: &Event) -> Option<String> {
             format!("decided: {} by {rule}, {dissents} dissenting", winner.as_deref().unwrap_or("nobody"))
         }
         EventKind::Validated { verdict } => format!("validation: {}", verdict.name()),
+        EventKind::SharedStateFailed { why } => format!("note: {}", one_line(why)),
         EventKind::Alarm { detail, .. } => format!("note: {}", one_line(detail)),
         _ => return None,
     };

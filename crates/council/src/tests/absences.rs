@@ -81,13 +81,13 @@ fn without_a_ballot_the_best_proposal_comes_back_and_nothing_more_is_bought() {
     check_ending(
         &table,
         &expect![[r#"
-        status express_fallback, quorum_lost
-        answer (winner_verbatim) Plan alpha: split by alpha, then measure.
-        verdict not_run, 0 repairs
-        absent critic-1: refusal
-        absent critic-2: refusal
-        4 calls, 0 saved, micro-dollars Some(2204)
-    "#]],
+            status express_fallback, quorum_lost
+            answer (winner_verbatim) Plan alpha: split by alpha, then measure.
+            verdict not_run, 0 repairs
+            absent critic-1: refusal
+            absent critic-2: refusal
+            4 calls, 0 saved, micro-dollars Some(5430)
+        "#]],
     );
     let seated = table.seat();
     let record = seated.run().unwrap();
@@ -273,12 +273,12 @@ fn the_observer_is_never_waited_for() {
     check_ending(
         &table,
         &expect![[r#"
-        status partial, max_depth
-        answer (implementation) Worked out in steps.
-        verdict pass, 0 repairs
-        absent observer-1: cancelled
-        8 calls, 0 saved, micro-dollars Some(7997)
-    "#]],
+            status partial, max_depth
+            answer (implementation) Worked out in steps.
+            verdict pass, 0 repairs
+            absent observer-1: cancelled
+            8 calls, 0 saved, micro-dollars Some(8489)
+        "#]],
     );
     let record = table.record();
     assert_eq!(record.absences[0].cause, Cause::Cancelled);

@@ -60,7 +60,7 @@ fn a_deadline_after_the_vote_gives_the_winner_to_the_letter() {
             absent synthesizer-1: timeout
             absent implementer-1: timeout
             absent validator-1: timeout
-            6 calls, 0 saved, micro-dollars Some(6330)
+            6 calls, 0 saved, micro-dollars Some(7127)
         "#]],
     );
     let record = table.record();

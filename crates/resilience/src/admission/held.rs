@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_orchestrator_core::{AttemptMark, ErrorKind, ProviderError, TimeoutPhase, Usage, estimated_tokens};
+use async_orchestrator_core::{
+    Ailment, AttemptMark, ErrorKind, Measure, ProviderError, TimeoutPhase, Usage, estimated_tokens,
+};
 
 use crate::{
     policy::{Accepted, CallResult, Hold, Pass, ReleaseOutcome},
@@ -66,6 +68,9 @@ impl Held {
     /// The call goes out now. Its clock starts where its attempt does: what it waited here says nothing about the model.
     pub(super) fn sent(mut self, mark: Arc<AttemptMark>) -> HeldOut {
         self.mark = Some(mark);
+        if let (Some(shared), Some(_)) = (&self.registry.shared, &self.state.requests) {
+            shared.used(&self.state, Measure::Requests, 1);
+        }
         HeldOut(Some(self))
     }
 
@@ -74,9 +79,18 @@ impl Held {
         let now = self.registry.clock.now();
         // The outcome is noted before the place is free: who waits for the place must see the new gate.
         if let Some(pass) = self.pass.take() {
+            let was_plain = self.state.breaker.is_plain();
             self.state.breaker.record(pass, result, now);
+            if let Some(shared) = &self.registry.shared
+                && !(was_plain && self.state.breaker.is_plain())
+            {
+                self.state.tell(shared, now);
+            }
         }
         if let (Some(held), Some(gate)) = (self.tokens.take(), &self.state.tokens) {
+            if let (Some(shared), Some(used)) = (&self.registry.shared, used) {
+                shared.used(&self.state, Measure::Tokens, used);
+            }
             match used {
                 Some(used) => gate.settle(held.hold, used),
                 None => gate.refund(held.hold),
@@ -130,7 +144,11 @@ impl HeldOut {
         let Some(mut held) = self.0.take() else { return };
         let now = held.registry.clock.now();
         let took = held.begun_after.or_else(|| held.took(now)).unwrap_or_default();
-        held.state.key.accepted();
+        if held.state.key.accepted()
+            && let Some(shared) = &held.registry.shared
+        {
+            shared.key_accepted(&held.state);
+        }
         if let Some(throttle) = &held.state.throttle {
             let mut throttle = lock(throttle);
             if held.pass.is_some_and(Pass::is_probe) {
@@ -153,12 +171,18 @@ impl HeldOut {
             ErrorKind::Unauthorized | ErrorKind::QuotaExhausted => {
                 if let Some(until) = now.checked_add(config.key_out_for) {
                     held.state.key.leave_out(kind, until);
+                    if let Some(shared) = &held.registry.shared {
+                        shared.key_out(&held.state, kind, until);
+                    }
                 }
             }
             // Without a hint there is nothing to keep to: the backoff of the retry spreads the calls.
             ErrorKind::RateLimited { retry_after: Some(rest) } => {
                 if let Some(until) = now.checked_add(rest) {
                     held.state.breaker.cool_until(until, now);
+                    if let Some(shared) = &held.registry.shared {
+                        shared.target_out(&held.state, Ailment::AskedToWait, until);
+                    }
                 }
             }
             _ => {}

@@ -7,9 +7,10 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    CallContext, CompletionRequest, CompletionStream, ErrorKind, ProviderError, StreamEvent,
+    CallContext, Completion, CompletionRequest, CompletionStream, ErrorKind, ProviderError, StreamEvent,
 };
 use futures_core::Stream;
+use futures_util::future::BoxFuture;
 
 use super::Cached;
 
@@ -22,6 +23,8 @@ pub(super) struct Remembered {
     request: CompletionRequest,
     context: CallContext,
     seen: Seen,
+    /// The look-up of an old answer, once the stream has broken.
+    looking: Option<BoxFuture<'static, Result<Completion, ProviderError>>>,
     /// What comes in place of the broken rest: three events at most.
     instead: VecDeque<Item>,
 }
@@ -40,7 +43,15 @@ impl Remembered {
         request: CompletionRequest,
         context: CallContext,
     ) -> Self {
-        Self { inner: Some(inner), own, request, context, seen: Seen::Nothing, instead: VecDeque::new() }
+        Self {
+            inner: Some(inner),
+            own,
+            request,
+            context,
+            seen: Seen::Nothing,
+            looking: None,
+            instead: VecDeque::new(),
+        }
     }
 
     fn note(&mut self, event: &StreamEvent) {
@@ -59,7 +70,12 @@ impl Remembered {
     fn broke(&mut self, error: ProviderError) {
         // The broken stream goes first: its connection must not stay open behind an answer.
         self.inner = None;
-        match self.own.stale(error, &self.request, &self.context) {
+        let (own, request, context) = (self.own.clone(), self.request.clone(), self.context.clone());
+        self.looking = Some(Box::pin(async move { own.stale(error, &request, &context).await }));
+    }
+
+    fn found(&mut self, found: Result<Completion, ProviderError>) {
+        match found {
             Err(error) => self.instead.push_back(Err(error)),
             Ok(completion) => {
                 if self.seen == Seen::Text {
@@ -87,6 +103,11 @@ impl Stream for Remembered {
                 Some(Err(error)) => this.broke(error),
                 None => this.broke(ErrorKind::Truncated.into()),
             }
+        }
+        if let Some(looking) = &mut this.looking {
+            let found = ready!(looking.as_mut().poll(context));
+            this.looking = None;
+            this.found(found);
         }
         Poll::Ready(this.instead.pop_front())
     }

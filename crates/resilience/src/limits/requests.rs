@@ -28,6 +28,7 @@ impl GovernorClock for Ours {
 pub(crate) struct RequestLimit {
     limiter: RateLimiter<NotKeyed, InMemoryState, Ours, NoOpMiddleware<Instant>>,
     clock: Arc<dyn Clock>,
+    burst: u64,
 }
 
 impl RequestLimit {
@@ -38,7 +39,18 @@ impl RequestLimit {
         let burst = NonZeroU32::new(per_minute.get() / 10).unwrap_or(NonZeroU32::MIN);
         let rate = NonZeroU32::new(per_minute.get() - burst.get() + 1).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_minute(rate).allow_burst(burst);
-        Self { limiter: RateLimiter::direct_with_clock(quota, Ours(Arc::clone(&clock))), clock }
+        let limiter = RateLimiter::direct_with_clock(quota, Ours(Arc::clone(&clock)));
+        Self { limiter, clock, burst: u64::from(burst.get()) }
+    }
+
+    /// Others sent so many requests just now: their turns are gone.
+    pub(crate) fn count(&self, requests: u64) {
+        // Beyond the burst there is no turn left to take.
+        for _ in 0..requests.min(self.burst) {
+            if self.limiter.check().is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits for a turn.

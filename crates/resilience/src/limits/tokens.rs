@@ -4,6 +4,7 @@ use std::{
     num::NonZeroU64,
     pin::pin,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_orchestrator_core::{Clock, Deadline};
@@ -54,6 +55,11 @@ impl TokenGate {
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
+    }
+
+    /// Others used `amount`, so long ago.
+    pub(crate) fn count(&self, amount: u64, age: Duration) {
+        lock(&self.limit).count(amount, age, self.clock.now());
     }
 
     pub(crate) fn settle(&self, hold: Hold, used: u64) {

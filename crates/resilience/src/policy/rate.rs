@@ -76,6 +76,14 @@ impl TokenLimit {
         self.settle(hold, 0, now);
     }
 
+    /// Others used `amount` of the same limit, `age` before `now`: it counts until it is a minute old. What was used before this limit was
+    /// made counts from its first moment.
+    pub fn count(&mut self, amount: u64, age: Duration, now: Instant) {
+        let newest = self.turn(now);
+        let back = u64::try_from(age.as_nanos() / BUCKET.as_nanos()).unwrap_or(u64::MAX);
+        self.add(newest.saturating_sub(back), amount);
+    }
+
     /// What may be reserved at `now`.
     pub fn left(&mut self, now: Instant) -> u64 {
         self.turn(now);

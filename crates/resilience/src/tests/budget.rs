@@ -1,17 +1,21 @@
 //! The run's purse: reserved before a call, settled after it, refunded where nothing was bought.
 
-use async_orchestrator_core::{Cause, ErrorKind, Guard, MicroUsd, ProviderError};
+use async_orchestrator_core::{Cause, Clock, ErrorKind, Guard, MicroUsd, ProviderError, Spending};
 use expect_test::expect;
 use futures_util::StreamExt;
 
 use super::scene::{Scene, play, request};
 
+fn money(micros: u64) -> Spending {
+    Spending { cost: MicroUsd(micros), tokens: 0 }
+}
+
 /// What the purse holds as settled, and whether all of the rest is free again.
 #[track_caller]
 fn check(scene: &Scene, settled: u64) {
-    assert_eq!(scene.ledger.settled(), MicroUsd(settled));
-    if let Some(ceiling) = scene.ledger.ceiling() {
-        assert!(scene.ledger.reserve(MicroUsd(ceiling.0 - settled)).is_ok(), "something is still reserved");
+    assert_eq!(scene.ledger.settled().cost, MicroUsd(settled));
+    if let Some(ceiling) = scene.ledger.ceilings().cost {
+        assert!(scene.ledger.reserve(money(ceiling.0 - settled)).is_ok(), "something is still reserved");
     }
 }
 
@@ -65,14 +69,28 @@ fn a_call_at_an_unknown_price_is_made_only_without_a_budget() {
 
 #[test]
 fn a_call_that_failed_before_its_stream_is_refunded() {
-    for score in ["#price=1 2s !down |", "#price=1 61s | Hello end"] {
-        let scene = Scene::new("a:one", score).budget(200);
-        drain(&scene);
-        check(&scene, 0);
-    }
+    let scene = Scene::new("a:one", "#price=1 2s !down |").budget(200);
+    drain(&scene);
+    check(&scene, 0);
     let scene = Scene::new("a:one", "#price=1 !down").budget(200);
     assert!(play(&scene.clock, scene.provider().complete(&request(), &scene.context())).is_err());
     check(&scene, 0);
+}
+
+#[test]
+fn a_call_that_was_read_and_not_answered_settles_its_prompt() {
+    let scene = Scene::new("a:one", "#price=1 61s | Hello end").budget(200);
+    drain(&scene);
+    check(&scene, 9);
+    let scene = Scene::new("a:one", "#price=1 61s Hello end").budget(200);
+    let gone = play(&scene.clock, async {
+        let (provider, request, context) = (scene.provider(), request(), scene.context());
+        let call = provider.complete(&request, &context);
+        let left = scene.clock.sleep(std::time::Duration::from_secs(1));
+        matches!(futures_util::future::select(call, left).await, futures_util::future::Either::Right(_))
+    });
+    assert!(gone);
+    check(&scene, 9);
 }
 
 #[test]
@@ -87,7 +105,7 @@ fn a_broken_or_dropped_stream_settles_what_it_had_used() {
         let mut stream = scene.provider().stream(&request(), &scene.context()).await.unwrap();
         stream.next().await;
         stream.next().await;
-        assert!(scene.ledger.reserve(MicroUsd(92)).is_err(), "the whole estimate is still set aside");
+        assert!(scene.ledger.reserve(money(92)).is_err(), "the whole estimate is still set aside");
     });
     check(&scene, 9 + 2);
 }

@@ -173,8 +173,12 @@ fn the_answers_stay_inside_their_bytes_at_every_moment() {
     let scene = Scene::new("a:one", "Hello end");
     let clock = Arc::new(scene.clock.clone());
     let bytes_max: usize = 64 << 10;
-    let cache =
-        AnswerCache::new(CacheConfig { bytes_max: bytes_max as u64, ..CacheConfig::default() }, clock);
+    let cache = AnswerCache::new(
+        CacheConfig { bytes_max: bytes_max as u64, ..CacheConfig::default() },
+        clock,
+        None,
+        String::new(),
+    );
     let answer = play(&scene.clock, scene.provider().complete(&request(), &scene.context())).unwrap();
     for seed in 0..100 {
         let request = CompletionRequest { seed: Some(seed), ..request() };

@@ -5,22 +5,22 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use async_orchestrator_core::{
-    Attempt, AttemptLimits, AttemptOutcome, BudgetLedger, CallContext, Clock, Completion, CompletionRequest,
-    Deadline, Event, EventKind, EventSink, LlmProvider, Message, MicroUsd, Observer, ProviderError, RunId,
-    StreamEvent, test_util::ManualClock,
+    Attempt, AttemptLimits, AttemptOutcome, BudgetLedger, CallContext, Ceilings, Clock, Completion,
+    CompletionRequest, Deadline, Event, EventKind, EventSink, LlmProvider, Message, MicroUsd, Observer,
+    ProviderError, RunId, SharedState, StreamEvent, test_util::ManualClock,
 };
 use expect_test::Expect;
 use futures_util::StreamExt;
 
 use super::paced::Paced;
-use crate::{ResilienceConfig, Stack, Target};
+use crate::{ResilienceConfig, Stack, Target, TargetLimits};
 
 /// Polls `work` to its end; whenever it can do nothing more, time passes to the next sleeper.
 #[track_caller]
@@ -58,6 +58,8 @@ pub(super) struct Scene {
     deadline: Deadline,
     config: ResilienceConfig,
     stack: std::cell::OnceCell<Stack>,
+    state: Option<Arc<dyn SharedState>>,
+    traffic: TargetLimits,
     log: Arc<Log>,
 }
 
@@ -98,7 +100,20 @@ impl Observer for Log {
 impl Scene {
     /// The first target with its score, asked under the default limits (120 s, 60 s, 30 s).
     pub(super) fn new(name: &str, score: &str) -> Self {
-        let clock = ManualClock::new();
+        Self::on(ManualClock::new(), name, score)
+    }
+
+    /// Another process at the same time, with the same state.
+    pub(super) fn sharing(
+        clock: &ManualClock,
+        state: &Arc<dyn SharedState>,
+        name: &str,
+        score: &str,
+    ) -> Self {
+        Self { state: Some(Arc::clone(state)), ..Self::on(clock.clone(), name, score) }
+    }
+
+    fn on(clock: ManualClock, name: &str, score: &str) -> Self {
         let log = Log { clock: clock.clone(), start: clock.now(), lines: Mutex::default() };
         let scene = Self {
             ledger: Arc::new(BudgetLedger::unlimited()),
@@ -110,6 +125,8 @@ impl Scene {
             deadline: Deadline::NEVER,
             config: ResilienceConfig::bare(),
             stack: std::cell::OnceCell::new(),
+            state: None,
+            traffic: TargetLimits::default(),
             log: Arc::new(log),
             clock,
         };
@@ -161,8 +178,14 @@ impl Scene {
         self
     }
 
+    /// What each target may be asked.
+    pub(super) fn traffic(mut self, traffic: TargetLimits) -> Self {
+        self.traffic = traffic;
+        self
+    }
+
     pub(super) fn budget(mut self, micros: u64) -> Self {
-        self.ledger = Arc::new(BudgetLedger::with_ceiling(MicroUsd(micros)));
+        self.ledger = Arc::new(BudgetLedger::new(Ceilings { cost: Some(MicroUsd(micros)), tokens: None }));
         self
     }
 
@@ -173,6 +196,7 @@ impl Scene {
                 Some(limits) => Target::local(provider, limits),
                 None => Target::remote(provider),
             };
+            let target = target.traffic(self.traffic);
             let target = if self.beside.contains(&index) { target.beside_previous() } else { target };
             if self.whole { target.whole() } else { target }
         };
@@ -181,8 +205,18 @@ impl Scene {
 
     /// The stack of all providers of this scene: they share what they learn.
     pub(super) fn stack(&self) -> &Stack {
-        self.stack
-            .get_or_init(|| Stack::try_new(Arc::new(self.clock.clone()), self.config.clone(), 7).unwrap())
+        self.stack.get_or_init(|| {
+            let (clock, config) = (Arc::new(self.clock.clone()), self.config.clone());
+            match &self.state {
+                None => Stack::try_new(clock, config, 7).unwrap(),
+                // Every process has a seed of its own.
+                Some(state) => {
+                    static PROCESSES: AtomicU64 = AtomicU64::new(0);
+                    let seed = PROCESSES.fetch_add(1, Ordering::SeqCst);
+                    Stack::sharing(clock, config, seed, Arc::clone(state), "here").unwrap()
+                }
+            }
+        })
     }
 
     pub(super) fn context(&self) -> CallContext {

@@ -56,6 +56,10 @@ pub(in crate::config) const SINGLE: &[Once] = &[
     .range(SECONDS.0, SECONDS.1),
     Once::new("council.budget_usd", "0.50", "what a run may cost, in dollars", |s| &mut s.council.budget)
         .range(0.0, 1e9),
+    Once::new("council.budget_tokens", "100000", "how many tokens a run may use, in and out", |s| {
+        &mut s.council.budget_tokens
+    })
+    .range(1.0, 1e15),
     Once::new("council.strict", "false", "whether a run below its quorum is an error; default: false", |s| {
         &mut s.council.strict
     }),
@@ -187,6 +191,43 @@ pub(in crate::config) const SINGLE: &[Once] = &[
         r#""allowed""#,
         "which calls a kept answer may serve: never, deterministic (temperature 0) or allowed; default: deterministic",
         |s| &mut s.resilience.reuse,
+    ),
+    Once::new(
+        "budget.usd_per_day",
+        "5.00",
+        "what all runs of a day (UTC) may cost together, in dollars",
+        |s| &mut s.budget.usd_per_day,
+    )
+    .range(0.0, 1e9),
+    Once::new("budget.usd_per_month", "50.00", "what all runs of a month (UTC) may cost together", |s| {
+        &mut s.budget.usd_per_month
+    })
+    .range(0.0, 1e9),
+    Once::new(
+        "budget.tokens_per_day",
+        "1000000",
+        "how many tokens all runs of a day may use together",
+        |s| &mut s.budget.tokens_per_day,
+    )
+    .range(1.0, 1e15),
+    Once::new(
+        "budget.tokens_per_month",
+        "20000000",
+        "how many tokens all runs of a month may use together",
+        |s| &mut s.budget.tokens_per_month,
+    )
+    .range(1.0, 1e15),
+    Once::new(
+        "state.enabled",
+        "true",
+        "whether the command remembers, from one run to the next, what is left out, used, spent and kept; default: true",
+        |s| &mut s.state.enabled,
+    ),
+    Once::new(
+        "state.path",
+        r#""~/state/orchestrator.db""#,
+        "the file for it; default: state.db in the directory for state",
+        |s| &mut s.state.path,
     ),
     Once::new("network.connect_timeout_seconds", "3", "how long connecting may take; default: 3", |s| {
         &mut s.network.connect_timeout

@@ -133,7 +133,7 @@ fn a_waker_may_own_another_reader() {
 fn what_came_old_from_below_stays_marked_as_old() {
     let scene = scene("[1: Hello end] 1s !down");
     let clock: Arc<dyn Clock> = Arc::new(scene.clock.clone());
-    let cache = Arc::new(AnswerCache::new(CacheConfig::default(), Arc::clone(&clock)));
+    let cache = Arc::new(AnswerCache::new(CacheConfig::default(), Arc::clone(&clock), None, String::new()));
     let inner: Arc<dyn LlmProvider> = Arc::new(Cached::new(scene.provider(), cache));
     let shared: Arc<dyn LlmProvider> = Arc::new(Coalesce::new(inner, clock, "a:one"));
     let (request, context) = (request(), scene.context());
