@@ -4,5 +4,6 @@ mod bad_input;
 mod command;
 mod council;
 mod embedded;
+mod reload;
 mod state;
 mod support;

@@ -1,5 +1,7 @@
 //! Builds an orchestrator from roles, keys, settings and ports, and reports every problem at once.
 
+mod pieces;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_orchestrator_core::{
@@ -11,12 +13,14 @@ use async_orchestrator_providers::Transport;
 use async_orchestrator_resilience::{ResilienceConfig, Stack, TokioClock};
 use secrecy::SecretString;
 
+use pieces::{EmbeddedModel, Own, embedded, embedded_allowed, prompts, stack};
+
 use crate::{
     AsyncOrchestrator, BuildError, ConfigFile, Environment, Error, KeySource, Layers, ProviderKind,
     ProviderSettings, Settings,
     defaults::RequestDefaults,
     orchestrator::Inner,
-    registry::{Local, Registry, transport_config},
+    registry::{Registry, transport_config},
     seating::{Seating, seats_of},
 };
 
@@ -186,17 +190,25 @@ impl AsyncOrchestratorBuilder {
     /// # Errors
     /// With everything that is wrong, at once.
     pub fn build(self) -> Result<AsyncOrchestrator, Error> {
+        self.build_after(None).map(AsyncOrchestrator::new)
+    }
+
+    /// The same as the next state of an orchestrator that was there `before`.
+    pub(crate) fn build_after(self, before: Option<&Inner>) -> Result<Inner, Error> {
         let mut problems = Vec::new();
         let settings = self.joined_settings()?;
-        let clock: Arc<dyn Clock> = self.clock.unwrap_or_else(|| Arc::new(TokioClock));
+        let clock: Arc<dyn Clock> = match before {
+            Some(before) => Arc::clone(&before.clock),
+            None => self.clock.unwrap_or_else(|| Arc::new(TokioClock)),
+        };
         let transport = Transport::new(transport_config(&settings.network), Arc::clone(&clock))
             .map_err(|error| BuildError::one(error.to_string()))?;
         let prompts = prompts(self.prompts, &settings, &mut problems);
-        let embedded = embedded(&settings, &transport, &clock, &mut problems);
+        let embedded = embedded(&settings, before, &transport, &clock, &mut problems);
         let local = embedded.as_ref().map(EmbeddedModel::local);
         let mut registry = Registry::new(&settings, transport, self.custom, local, &mut problems);
         let own = Own { config: self.resilience, seed: self.seed, state: self.state };
-        let stack = stack(own, &settings, &clock, &mut problems);
+        let stack = stack(own, before.map(|before| &before.stack), &settings, &clock, &mut problems);
         let seats = match &stack {
             Some(stack) => seats(&self.roles, &settings, &mut registry, stack, &mut problems),
             None => Vec::new(),
@@ -220,7 +232,7 @@ impl AsyncOrchestratorBuilder {
         if let Some(history) = self.history {
             council = council.history(history);
         }
-        Ok(AsyncOrchestrator(Arc::new(Inner {
+        Ok(Inner {
             council,
             clock,
             observers: self.observers,
@@ -237,7 +249,7 @@ impl AsyncOrchestratorBuilder {
             seed: self.seed.or(settings.council.seed),
             #[cfg(feature = "embedded")]
             embedded: embedded.map(|model| model.0),
-        })))
+        })
     }
 
     /// The settings with the builder's own keys on top.
@@ -274,25 +286,6 @@ fn no_model() -> String {
     format!("no model is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, or {local}")
 }
 
-fn prompts(
-    own: Option<CollaborativePromptLibrary>,
-    settings: &Settings,
-    problems: &mut Vec<String>,
-) -> Option<CollaborativePromptLibrary> {
-    let library = match (own, &settings.prompts.directory) {
-        (Some(own), _) => return Some(own),
-        (None, None) => CollaborativePromptLibrary::built_in(),
-        (None, Some(directory)) => match crate::prompt_files(directory) {
-            Ok(files) => CollaborativePromptLibrary::with_overrides(files),
-            Err(problem) => {
-                problems.push(problem);
-                return None;
-            }
-        },
-    };
-    library.map_err(|error| problems.push(error.to_string())).ok()
-}
-
 fn seats(
     roles: &BTreeMap<Role, RoleDefinition>,
     settings: &Settings,
@@ -317,29 +310,6 @@ fn seats(
         }
     }
     seats
-}
-
-/// What the builder itself says of the stack.
-struct Own {
-    config: Option<ResilienceConfig>,
-    seed: Option<u64>,
-    state: Option<Arc<dyn SharedState>>,
-}
-
-fn stack(own: Own, settings: &Settings, clock: &Arc<dyn Clock>, problems: &mut Vec<String>) -> Option<Stack> {
-    let config = own.config.unwrap_or_else(|| {
-        let mut config = settings.resilience.config();
-        config.budgets = settings.budget;
-        config
-    });
-    // A fixed seed makes runs repeatable; otherwise processes that start together must not wait together.
-    let seed = own.seed.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
-    let clock = Arc::clone(clock);
-    let stack = match own.state {
-        None => Stack::try_new(clock, config, seed),
-        Some(state) => Stack::sharing(clock, config, seed, state, &crate::registry::place(settings)),
-    };
-    stack.map_err(|invalid| problems.extend(invalid.0)).ok()
 }
 
 fn check_values(definition: &RoleDefinition, problems: &mut Vec<String>) {
@@ -378,59 +348,4 @@ fn seat(
     let provider = stack.provider(targets).ok()?;
     let limits = definition.timeout_set().map_or(AttemptLimits::REMOTE_DEFAULT, AttemptLimits::within);
     Some(Seat { id: seating.seat, provider, models, limits, temperature: definition.temperature_set() })
-}
-
-#[cfg(feature = "embedded")]
-struct EmbeddedModel(Arc<crate::embedded::LazyModel>);
-
-#[cfg(feature = "embedded")]
-impl EmbeddedModel {
-    fn local(&self) -> Local {
-        self.0.local()
-    }
-}
-
-#[cfg(feature = "embedded")]
-fn embedded(
-    settings: &Settings,
-    transport: &Transport,
-    clock: &Arc<dyn Clock>,
-    problems: &mut Vec<String>,
-) -> Option<EmbeddedModel> {
-    if !embedded_allowed(settings) {
-        return None;
-    }
-    let environment = Environment::from_process();
-    match crate::embedded::LazyModel::new(settings, &environment, transport.clone(), Arc::clone(clock)) {
-        Ok(model) => Some(EmbeddedModel(Arc::new(model))),
-        Err(problem) => {
-            problems.push(problem);
-            None
-        }
-    }
-}
-
-#[cfg(feature = "embedded")]
-fn embedded_allowed(settings: &Settings) -> bool {
-    settings.embedded.enabled == crate::EmbeddedUse::Auto
-}
-
-#[cfg(not(feature = "embedded"))]
-enum EmbeddedModel {}
-
-#[cfg(not(feature = "embedded"))]
-impl EmbeddedModel {
-    fn local(&self) -> Local {
-        match *self {}
-    }
-}
-
-#[cfg(not(feature = "embedded"))]
-fn embedded(_: &Settings, _: &Transport, _: &Arc<dyn Clock>, _: &mut Vec<String>) -> Option<EmbeddedModel> {
-    None
-}
-
-#[cfg(not(feature = "embedded"))]
-fn embedded_allowed(_: &Settings) -> bool {
-    false
 }

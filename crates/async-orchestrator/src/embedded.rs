@@ -31,6 +31,7 @@ const PRICE_DATE: &str = "2026-11";
 pub(crate) struct LazyModel {
     shared: Arc<Shared>,
     limits: AttemptLimits,
+    settings: EmbeddedSettings,
 }
 
 struct Shared {
@@ -73,7 +74,12 @@ impl LazyModel {
         let store = WeightsStore::new(settings, environment);
         let tokens_max = embedded.tokens_max;
         let shared = Shared { loaded, store, options, target, transport, clock, tokens_max };
-        Ok(Self { shared: Arc::new(shared), limits })
+        Ok(Self { shared: Arc::new(shared), limits, settings: embedded.clone() })
+    }
+
+    /// What it was made from.
+    pub(crate) const fn settings(&self) -> &EmbeddedSettings {
+        &self.settings
     }
 
     /// The model as a target of seats.
@@ -194,7 +200,8 @@ impl AsyncOrchestrator {
     /// # Errors
     /// If the file cannot be had or read; the message says what to do.
     pub async fn prepare(&self, on_fetch: OnFetch<'_>) -> Result<(), Error> {
-        let Some(model) = &self.0.embedded else { return Ok(()) };
+        let inner = self.inner();
+        let Some(model) = &inner.embedded else { return Ok(()) };
         let used =
             self.panel().seats().iter().flat_map(|seat| &seat.models).any(|facts| model.is(&facts.target));
         if used {

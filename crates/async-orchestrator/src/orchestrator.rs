@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     task::{Context, Poll},
 };
 
@@ -24,7 +24,7 @@ use crate::{AsyncOrchestratorBuilder, Error, Orchestrated, defaults::RequestDefa
 /// Cheap to clone; one is enough for a program and may be asked from many tasks at once. See the [crate's documentation](crate) for an
 /// example.
 #[derive(Clone)]
-pub struct AsyncOrchestrator(pub(crate) Arc<Inner>);
+pub struct AsyncOrchestrator(Arc<RwLock<Arc<Inner>>>);
 
 pub(crate) struct Inner {
     pub(crate) council: Council,
@@ -58,7 +58,7 @@ impl AsyncOrchestrator {
     ///
     /// The run goes on only while the stream is read, and dropping the stream cancels everything below it.
     pub fn stream_request(&self, request: TriageRequest) -> RunStream {
-        let inner = Arc::clone(&self.0);
+        let inner = self.inner();
         let request = inner.defaults.fill(request);
         let (id, seed) = fresh_id(inner.seed);
         let run = RunId::new(id);
@@ -76,7 +76,8 @@ impl AsyncOrchestrator {
     /// # Errors
     /// If the request cannot be asked.
     pub fn triage(&self, request: &TriageRequest) -> Result<TriageDecision, Error> {
-        Ok(self.0.council.triage(&self.0.defaults.fill(request.clone()))?)
+        let inner = self.inner();
+        Ok(inner.council.triage(&inner.defaults.fill(request.clone()))?)
     }
 
     /// What `request` would do: mode, seats, models, and an estimate of tokens and cost. Nothing is called.
@@ -84,13 +85,14 @@ impl AsyncOrchestrator {
     /// # Errors
     /// If the request cannot be asked.
     pub fn plan(&self, request: &TriageRequest) -> Result<Plan, Error> {
-        let request = self.0.defaults.fill(request.clone());
-        Ok(crate::plan::plan(&self.0.council, &request)?)
+        let inner = self.inner();
+        let request = inner.defaults.fill(request.clone());
+        Ok(crate::plan::plan(&inner.council, &request)?)
     }
 
     /// Who sits where, and with which models.
-    pub fn panel(&self) -> &async_orchestrator_council::Panel {
-        self.0.council.panel()
+    pub fn panel(&self) -> async_orchestrator_council::Panel {
+        self.inner().council.panel().clone()
     }
 
     /// What is known of every model and key: whether it is left out and until when, how busy it is.
@@ -102,18 +104,47 @@ impl AsyncOrchestrator {
     /// # Ok::<(), async_orchestrator::Error>(())
     /// ```
     pub fn targets(&self) -> Vec<TargetStatus> {
-        self.0.stack.status()
+        self.inner().stack.status()
     }
 
     /// The prompts in use.
-    pub fn prompts(&self) -> &async_orchestrator_prompts::CollaborativePromptLibrary {
-        self.0.council.prompts()
+    pub fn prompts(&self) -> async_orchestrator_prompts::CollaborativePromptLibrary {
+        self.inner().council.prompts().clone()
+    }
+
+    /// Does everything as `builder` says from the next run on, for all clones of this orchestrator. Runs under way end as they began: no
+    /// stream is cut. What is known of models and keys is kept, calls under way count on in the limits, and the shared state, the clock and
+    /// where budgets are counted stay as they are; so does a loaded embedded model whose settings did not change.
+    ///
+    /// ```
+    /// use async_orchestrator::AsyncOrchestrator;
+    /// let orchestrator = AsyncOrchestrator::builder().openai_key("not-a-real-key").build()?;
+    /// orchestrator.reload(AsyncOrchestrator::builder().openai_key("another-key").quorum(1, 1))?;
+    /// # Ok::<(), async_orchestrator::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// With everything that is wrong, at once; then nothing has changed. Key commands are run and files read, as in
+    /// [`build`](AsyncOrchestratorBuilder::build), which may block.
+    pub fn reload(&self, builder: AsyncOrchestratorBuilder) -> Result<(), Error> {
+        let after = builder.build_after(Some(&self.inner()))?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(after);
+        Ok(())
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(inner))))
+    }
+
+    /// What holds now; whoever has it keeps it for a whole run.
+    pub(crate) fn inner(&self) -> Arc<Inner> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl fmt::Debug for AsyncOrchestrator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncOrchestrator").field("council", &self.0.council).finish_non_exhaustive()
+        f.debug_struct("AsyncOrchestrator").field("council", &self.inner().council).finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_orchestrator_core::{AccountId, Ailment, Clock, ErrorKind, ModelRef};
@@ -40,6 +40,8 @@ pub(crate) struct Registry {
     pub(crate) shared: Option<Arc<Shared>>,
     /// What all runs together may spend; `None` where nothing is limited.
     pub(crate) purses: Option<Arc<Purses>>,
+    /// What was known of targets before the rules changed; each is taken over when it is named again.
+    inherited: Mutex<HashMap<TargetId, Arc<TargetState>>>,
     retry_budgets: Mutex<HashMap<String, Arc<RetryBudget>>>,
     targets: Mutex<HashMap<TargetId, Arc<TargetState>>>,
     keys: Mutex<HashMap<(String, u32), Arc<KeyState>>>,
@@ -49,13 +51,14 @@ pub(crate) struct Registry {
 pub(crate) struct TargetState {
     pub(crate) id: TargetId,
     pub(crate) account: AccountId,
-    pub(crate) breaker: SharedBreaker,
-    pub(crate) throttle: Option<Mutex<Throttle>>,
+    limits: TargetLimits,
+    pub(crate) breaker: Arc<SharedBreaker>,
+    pub(crate) throttle: Option<Arc<Mutex<Throttle>>>,
     /// Streamed and whole calls begin to answer at different times.
-    hedges: Option<[Mutex<HedgePolicy>; 2]>,
+    hedges: Option<Arc<[Mutex<HedgePolicy>; 2]>>,
     pub(crate) key: Arc<KeyState>,
-    pub(crate) requests: Option<RequestLimit>,
-    pub(crate) tokens: Option<TokenGate>,
+    pub(crate) requests: Option<Arc<RequestLimit>>,
+    pub(crate) tokens: Option<Arc<TokenGate>>,
     pub(crate) lane: Arc<Lane>,
     /// Until when others were told that the target is left out; `None` while it is well.
     told: Mutex<Option<Instant>>,
@@ -113,9 +116,27 @@ impl Registry {
             dice: Arc::new(Dice::new(seed)),
             shared,
             purses,
+            inherited: Mutex::default(),
             retry_budgets: Mutex::default(),
             targets: Mutex::default(),
             keys: Mutex::default(),
+        }
+    }
+
+    /// Other rules from here on, and all that is known under the old ones.
+    pub(crate) fn following(&self, config: ResilienceConfig, purses: Option<Arc<Purses>>) -> Self {
+        let kept = config.retry_budget == self.config.retry_budget;
+        let retry_budgets = if kept { lock(&self.retry_budgets).clone() } else { HashMap::new() };
+        Self {
+            clock: Arc::clone(&self.clock),
+            dice: Arc::clone(&self.dice),
+            shared: self.shared.clone(),
+            purses,
+            inherited: Mutex::new(lock(&self.targets).clone()),
+            retry_budgets: Mutex::new(retry_budgets),
+            targets: Mutex::default(),
+            keys: Mutex::default(),
+            config,
         }
     }
 
@@ -130,11 +151,49 @@ impl Registry {
         if let Some(known) = targets.get(id) {
             return Arc::clone(known);
         }
-        let made = Arc::new(self.make(id.clone(), account.clone(), limits));
+        let mut made = self.make(id.clone(), account.clone(), limits);
+        if let Some(before) = lock(&self.inherited).remove(id).filter(|before| before.account == *account) {
+            self.inherit(&mut made, &before);
+        }
+        let made = Arc::new(made);
         if targets.len() < TARGETS_MAX {
             targets.insert(id.clone(), Arc::clone(&made));
         }
         made
+    }
+
+    /// Takes over what was known: where a rule is the same, the very state, so that calls under way still count in it; where it is another
+    /// one, what can be carried on. Places and keys are always the same: no rule changes who is under way or what a vendor refused.
+    fn inherit(&self, made: &mut TargetState, before: &TargetState) {
+        let (config, now) = (&self.config, self.clock.now());
+        made.key = Arc::clone(&before.key);
+        lock(&self.keys).insert((made.id.model.provider().to_owned(), made.id.key), Arc::clone(&before.key));
+        made.lane = Arc::clone(&before.lane);
+        made.lane.reconfigure(config.concurrency, made.limits.concurrency, config.queue);
+        if *before.breaker.config() == config.breaker {
+            made.breaker = Arc::clone(&before.breaker);
+        } else {
+            match before.breaker.state(now) {
+                BreakerState::Refusing { until, trips } => made.breaker.restore(until, trips),
+                BreakerState::CoolingDown { until } => made.breaker.cool_until(until, now),
+                _ => {}
+            }
+        }
+        if made.limits.requests_per_minute == before.limits.requests_per_minute {
+            made.requests.clone_from(&before.requests);
+        }
+        if made.limits.tokens_per_minute == before.limits.tokens_per_minute {
+            made.tokens.clone_from(&before.tokens);
+        } else if let (Some(gate), Some(old)) = (&made.tokens, &before.tokens) {
+            gate.count(old.used(), Duration::ZERO);
+        }
+        // The throttle and the hedges look back two minutes: under other rules they find their way again.
+        if before.throttle.as_ref().map(|throttle| lock(throttle).config()) == config.throttle {
+            made.throttle.clone_from(&before.throttle);
+        }
+        if before.hedges.as_ref().map(|hedges| lock(&hedges[0]).config()) == config.hedge {
+            made.hedges.clone_from(&before.hedges);
+        }
     }
 
     /// The budget of the retries at one provider: a vendor in trouble must not use up what another one needs.
@@ -157,14 +216,17 @@ impl Registry {
         let now = self.clock.now();
         let hedge = |config| Mutex::new(HedgePolicy::new(config, now));
         TargetState {
-            breaker: SharedBreaker::new(config.breaker),
-            throttle: config.throttle.map(|config| Mutex::new(Throttle::new(config))),
-            hedges: config.hedge.map(|config| [hedge(config), hedge(config)]),
+            limits,
+            breaker: Arc::new(SharedBreaker::new(config.breaker)),
+            throttle: config.throttle.map(|config| Arc::new(Mutex::new(Throttle::new(config)))),
+            hedges: config.hedge.map(|config| Arc::new([hedge(config), hedge(config)])),
             key,
             requests: limits
                 .requests_per_minute
-                .map(|limit| RequestLimit::new(limit, Arc::clone(&self.clock))),
-            tokens: limits.tokens_per_minute.map(|limit| TokenGate::new(limit, Arc::clone(&self.clock))),
+                .map(|limit| Arc::new(RequestLimit::new(limit, Arc::clone(&self.clock)))),
+            tokens: limits
+                .tokens_per_minute
+                .map(|limit| Arc::new(TokenGate::new(limit, Arc::clone(&self.clock)))),
             lane: Arc::new(Lane::new(config.concurrency, limits.concurrency, config.queue)),
             told: Mutex::default(),
             account,
@@ -190,7 +252,7 @@ impl TargetState {
     }
 
     pub(crate) fn hedge(&self, delivery: Delivery) -> Option<&Mutex<HedgePolicy>> {
-        let [streamed, whole] = self.hedges.as_ref()?;
+        let [streamed, whole] = &**self.hedges.as_ref()?;
         Some(match delivery {
             Delivery::Streamed => streamed,
             Delivery::Whole => whole,

@@ -129,6 +129,9 @@ pub struct InvalidResilience(pub Vec<String>);
 pub struct Stack {
     registry: Arc<Registry>,
     cache: Option<Arc<AnswerCache>>,
+    /// Where budgets are counted: what is shared, else a state of this stack's own.
+    counted_in: Arc<dyn SharedState>,
+    place: String,
 }
 
 impl Stack {
@@ -190,11 +193,38 @@ impl Stack {
             || Arc::new(InProcessState::new()) as Arc<dyn SharedState>,
             |shared| Arc::clone(&shared.state),
         );
-        let purses = Purses::new(&config.budgets, counted_in, Arc::clone(&clock));
-        let cache = config
-            .cache
-            .map(|settings| Arc::new(AnswerCache::new(settings, Arc::clone(&clock), shared.clone(), place)));
-        Self { registry: Arc::new(Registry::new(clock, config, seed, shared, purses)), cache }
+        let purses = Purses::new(&config.budgets, Arc::clone(&counted_in), Arc::clone(&clock));
+        let cache = config.cache.map(|settings| {
+            Arc::new(AnswerCache::new(settings, Arc::clone(&clock), shared.clone(), place.clone()))
+        });
+        let registry = Arc::new(Registry::new(clock, config, seed, shared, purses));
+        Self { registry, cache, counted_in, place }
+    }
+
+    /// Other rules from here on. Providers that this stack built keep the old ones, so that calls under way end as they began; what both know
+    /// of a target is the same: who is under way, which keys are out, and, where a rule did not change, all that it counts. Two at once never
+    /// get more places than one.
+    ///
+    /// # Errors
+    /// As for [`Stack::try_new`].
+    pub fn following(&self, config: ResilienceConfig) -> Result<Self, InvalidResilience> {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(InvalidResilience(problems));
+        }
+        let before = &self.registry;
+        let clock = &before.clock;
+        let purses = Purses::new(&config.budgets, Arc::clone(&self.counted_in), Arc::clone(clock));
+        let cache = if config.cache == before.config.cache {
+            self.cache.clone()
+        } else {
+            config.cache.map(|settings| {
+                let (shared, place) = (before.shared.clone(), self.place.clone());
+                Arc::new(AnswerCache::new(settings, Arc::clone(clock), shared, place))
+            })
+        };
+        let registry = Arc::new(before.following(config, purses));
+        Ok(Self { registry, cache, counted_in: Arc::clone(&self.counted_in), place: self.place.clone() })
     }
 
     /// One provider out of `targets`, asked in this order.

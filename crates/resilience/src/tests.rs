@@ -10,6 +10,7 @@ mod fallback;
 mod hedging;
 mod limits;
 mod paced;
+mod reload;
 mod retries;
 mod scene;
 mod sharing;

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Lane {
     places: Mutex<Concurrency>,
     waiting: AtomicUsize,
-    waiting_max: usize,
+    waiting_max: AtomicUsize,
     freed: Notify,
 }
 
@@ -44,9 +44,23 @@ impl Lane {
         Self {
             places: Mutex::new(Concurrency::new(config)),
             waiting: AtomicUsize::new(0),
-            waiting_max: queue.waiting_max,
+            waiting_max: AtomicUsize::new(queue.waiting_max),
             freed: Notify::new(),
         }
+    }
+
+    /// Other rules from now on; calls under way keep their places, and those in line theirs.
+    pub(crate) fn reconfigure(
+        &self,
+        config: ConcurrencyConfig,
+        fixed: Option<NonZeroU32>,
+        queue: QueueConfig,
+    ) {
+        let config = fixed.map_or(config, |limit| ConcurrencyConfig::fixed(limit.get()));
+        lock(&self.places).reconfigure(config);
+        self.waiting_max.store(queue.waiting_max, Ordering::Relaxed);
+        // There may be more places now. Each who gets one wakes the next.
+        self.freed.notify_one();
     }
 
     /// Waits for a place and takes it; [`Lane::leave`] gives it back.
@@ -85,7 +99,7 @@ impl Lane {
     fn join(&self) -> Result<InLine<'_>, TurnedAway> {
         let before = self.waiting.fetch_add(1, Ordering::SeqCst);
         let in_line = InLine(&self.waiting);
-        if before >= self.waiting_max {
+        if before >= self.waiting_max.load(Ordering::Relaxed) {
             return Err(TurnedAway::queue("the line in front of this model is full"));
         }
         Ok(in_line)

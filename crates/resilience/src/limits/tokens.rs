@@ -57,6 +57,11 @@ impl TokenGate {
         }
     }
 
+    /// What was used or is held in the last minute.
+    pub(crate) fn used(&self) -> u64 {
+        lock(&self.limit).used(self.clock.now())
+    }
+
     /// Others used `amount`, so long ago.
     pub(crate) fn count(&self, amount: u64, age: Duration) {
         lock(&self.limit).count(amount, age, self.clock.now());

@@ -75,6 +75,12 @@ impl Concurrency {
         Self { config, limit: f64::from(config.initial), in_flight: 0, lowered: None }
     }
 
+    /// Other rules from now on. Calls under way keep their places; a limit that was found out stays, within the new bounds.
+    pub fn reconfigure(&mut self, config: ConcurrencyConfig) {
+        self.config = config;
+        self.limit = self.limit.clamp(f64::from(config.min), f64::from(config.max.max(config.min)));
+    }
+
     /// The limit now.
     #[expect(
         clippy::cast_possible_truncation,

@@ -108,6 +108,11 @@ pub struct HedgePolicy {
 }
 
 impl HedgePolicy {
+    /// Its rules.
+    pub const fn config(&self) -> HedgeConfig {
+        self.config
+    }
+
     /// A policy that knows nothing yet, with its whole burst.
     pub fn new(config: HedgeConfig, now: Instant) -> Self {
         Self {

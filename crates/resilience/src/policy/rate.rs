@@ -90,6 +90,12 @@ impl TokenLimit {
         self.limit.saturating_sub(self.sum)
     }
 
+    /// What was used or is held at `now`.
+    pub fn used(&mut self, now: Instant) -> u64 {
+        self.turn(now);
+        self.sum
+    }
+
     /// Forgets what is older than a minute; the number of the bucket of `now`.
     fn turn(&mut self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.origin).as_nanos() / BUCKET.as_nanos();

@@ -24,13 +24,19 @@ pub struct SharedBreaker {
     /// A caller that reads it just before a trip goes out once more, as it would have a moment earlier: its pass carries the old epoch,
     /// so its outcome changes nothing. Nobody is admitted by it as a probe.
     plain: AtomicU64,
+    config: BreakerConfig,
     breaker: Mutex<Breaker>,
 }
 
 impl SharedBreaker {
     /// A breaker that admits everything.
     pub fn new(config: BreakerConfig) -> Self {
-        Self { plain: AtomicU64::new(0), breaker: Mutex::new(Breaker::new(config)) }
+        Self { plain: AtomicU64::new(0), config, breaker: Mutex::new(Breaker::new(config)) }
+    }
+
+    /// Its rules.
+    pub const fn config(&self) -> &BreakerConfig {
+        &self.config
     }
 
     /// See [`Breaker::gate`].

@@ -70,6 +70,11 @@ pub struct Throttle {
 }
 
 impl Throttle {
+    /// Its rules.
+    pub const fn config(&self) -> ThrottleConfig {
+        self.config
+    }
+
     /// A throttle that has seen nothing.
     pub fn new(config: ThrottleConfig) -> Self {
         Self { config, window: Window::new(config.window) }
