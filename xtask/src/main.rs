@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
+mod bench;
 mod chaos;
 mod ci;
 mod fuzz;
@@ -68,6 +69,14 @@ const TASKS: &[Task] = &[
       Plays every fault against the default stack: whole and streamed, both formats, with a fallback
       and without. ROW is a number or a part of a name. Fails when one case fails.",
         run: chaos::run,
+    },
+    Task {
+        name: "bench",
+        options: &["--only", "--rounds", "--json", "--instructions"],
+        help: "  bench [--only PART] [--rounds N] [--json FILE] | bench --instructions N
+      Measures what the product costs beside a bare HTTP client; PART is call, council, memory or
+      policies. With --instructions it counts those of N decisions under valgrind instead.",
+        run: bench::run,
     },
     Task {
         name: "fuzz",
