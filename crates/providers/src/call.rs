@@ -94,7 +94,10 @@ impl<W: Wire> HttpProvider<W> {
         W::read(&value)
             .and_then(|reply| reply.into_completion(&self.capabilities.target, request.input_bytes()))
             .map(|completion| reply::with_header_id(completion, request_id.as_deref()))
-            .map_err(|error| self.exchange.blame(error, None, request_id.as_deref()))
+            .map_err(|error| {
+                let id = request_id.as_deref().and_then(|id| redactor.name(id));
+                self.exchange.blame(error, None, id.as_deref())
+            })
     }
 
     pub(crate) async fn stream(
@@ -132,11 +135,13 @@ impl<W: Wire> HttpProvider<W> {
 
 /// A completion's id, if it looks like one: it ends up in records.
 pub(crate) fn plain_id(value: &Value) -> Option<String> {
+    plain_text_id(value.as_str()?)
+}
+
+/// The same of a text.
+pub(crate) fn plain_text_id(id: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    value
-        .as_str()
-        .filter(|id| !id.is_empty() && id.len() <= 80 && id.chars().all(is_plain))
-        .map(str::to_owned)
+    (!id.is_empty() && id.len() <= 80 && id.chars().all(is_plain)).then(|| id.to_owned())
 }
 
 impl<W: Wire> fmt::Debug for HttpProvider<W> {

@@ -1,6 +1,6 @@
 //! What of a vendor's words may be shown: nothing that repeats the prompt or a key.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,16 +22,80 @@ const SHOWN_MAX: usize = 200;
 /// The most characters of a shown name or id.
 const NAME_MAX: usize = 80;
 
+/// The keys of one provider, in the form in which they are looked for. Made once, shared by all calls.
+pub(crate) struct Secrets(Vec<Secret>);
+
+struct Secret {
+    /// Its letters and digits, in lower case.
+    condensed: SecretString,
+    /// So many of them in a row are too much.
+    piece: usize,
+    /// Which pairs of neighbours occur in it: what holds no run of them holds no piece, and is not looked at more closely.
+    pairs: Pairs,
+}
+
+/// A set of pairs of characters, by five bits of each: a pair that is not in it never occurs.
+struct Pairs([u32; 32]);
+
+impl Secrets {
+    pub(crate) fn new(secrets: &[SecretString]) -> Arc<Self> {
+        let secret = |secret: &SecretString| {
+            let letters = condensed(secret.expose_secret());
+            let pairs = Pairs::of(&letters);
+            let piece = KEY_PIECE.min(letters.len());
+            let known = letters.len() >= KEY_MIN;
+            known.then(|| Secret { condensed: letters.into_iter().collect::<String>().into(), piece, pairs })
+        };
+        Arc::new(Self(secrets.iter().filter_map(secret).collect()))
+    }
+
+    fn have_a_piece_in(&self, said: &[char]) -> bool {
+        self.0.iter().any(|secret| {
+            secret.pairs.may_have_run(said, secret.piece)
+                && shares_run(said, &condensed(secret.condensed.expose_secret()), secret.piece)
+        })
+    }
+}
+
+impl Pairs {
+    fn of(letters: &[char]) -> Self {
+        let mut rows = [0; 32];
+        for pair in letters.windows(2) {
+            rows[Self::place(pair[0])] |= 1 << Self::place(pair[1]);
+        }
+        Self(rows)
+    }
+
+    fn place(letter: char) -> usize {
+        letter as usize & 31
+    }
+
+    fn may_have_run(&self, said: &[char], length: usize) -> bool {
+        let mut run = 1;
+        said.windows(2).any(|pair| {
+            let known = self.0[Self::place(pair[0])] >> Self::place(pair[1]) & 1 == 1;
+            run = if known { run + 1 } else { 1 };
+            run >= length
+        })
+    }
+}
+
 /// Knows what was sent, to keep it out of errors. Holds the request's body by reference and reads it only when something has failed.
 #[derive(Clone)]
 pub(crate) struct Redactor {
     body: Bytes,
-    secrets: Vec<SecretString>,
+    secrets: Arc<Secrets>,
 }
 
 impl Redactor {
-    pub(crate) fn new(body: Bytes, secrets: &[SecretString]) -> Self {
-        Self { body, secrets: secrets.to_vec() }
+    pub(crate) fn new(body: Bytes, secrets: &Arc<Secrets>) -> Self {
+        Self { body, secrets: Arc::clone(secrets) }
+    }
+
+    /// The id of a call that went well, if it looks like one and holds no piece of a key. It stands in a record beside the answer, so it need
+    /// not be compared with the prompt; an error's id must be ([`Redactor::name`]).
+    pub(crate) fn id(&self, id: &str) -> Option<String> {
+        (is_name(id) && !self.secrets.have_a_piece_in(&condensed(id))).then(|| id.to_owned())
     }
 
     /// What may be said of `error`: its names, and its message where that quotes nothing.
@@ -67,19 +131,19 @@ impl Redactor {
 
     /// A name or id from a reply, if it looks like one and quotes nothing.
     pub(crate) fn name(&self, name: &str) -> Option<String> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:[]/".contains(c);
-        let is_fit = !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(is_plain);
-        (is_fit && !self.is_quoting(name)).then(|| name.to_owned())
+        (is_name(name) && !self.is_quoting(name)).then(|| name.to_owned())
     }
 
     fn is_quoting(&self, said: &str) -> bool {
         let said = condensed(said);
-        let quotes_key = self.secrets.iter().any(|secret| {
-            let secret = condensed(secret.expose_secret());
-            secret.len() >= KEY_MIN && shares_run(&said, &secret, KEY_PIECE.min(secret.len()))
-        });
-        quotes_key || prompt_of(&self.body).iter().any(|text| shares_run(&said, &condensed(text), QUOTATION))
+        self.secrets.have_a_piece_in(&said)
+            || prompt_of(&self.body).iter().any(|text| shares_run(&said, &condensed(text), QUOTATION))
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:[]/".contains(c);
+    !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(is_plain)
 }
 
 /// Only letters and digits, in lower case and without escapes: quoting marks, `\n` and line breaks do not hide a quotation.

@@ -1,7 +1,8 @@
 //! Reads the events of a streamed Messages reply. It is complete with `message_stop` and with nothing else.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::response::{self, Tokens};
@@ -13,6 +14,39 @@ use crate::{
 
 /// No reply has as many blocks; a server that opens more is out of order.
 const BLOCKS_MAX: usize = 1_024;
+
+/// The usual event, a piece of text, read without a copy. Every other one is read as any JSON.
+#[derive(Deserialize)]
+struct Piece<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    index: u64,
+    #[serde(borrow)]
+    delta: TextDelta<'a>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct TextDelta<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+impl Piece<'_> {
+    /// The piece of text in `data`, if it is one and nothing else.
+    fn read<'a>(name: &str, data: &'a str) -> Option<Piece<'a>> {
+        if !matches!(name, "content_block_delta" | "") {
+            return None;
+        }
+        serde_json::from_str(data).ok().filter(|piece: &Piece<'_>| {
+            piece.kind == "content_block_delta" && piece.delta.kind == "text_delta" && piece.error.is_none()
+        })
+    }
+}
 
 type Emit<'e> = &'e mut dyn FnMut(&str) -> Result<(), StreamFault>;
 
@@ -39,6 +73,10 @@ impl Decode for Decoder {
     fn event(&mut self, event: SseEvent<'_>, emit: Emit<'_>) -> Result<Flow, StreamFault> {
         let data = event.data.trim();
         if data.is_empty() {
+            return Ok(self.flow());
+        }
+        if let Some(piece) = Piece::read(event.name, data) {
+            self.text_of(piece.index, Some(&piece.delta.text), emit)?;
             return Ok(self.flow());
         }
         let value: Value = serde_json::from_str(data)
@@ -94,12 +132,16 @@ impl Decoder {
     }
 
     fn delta(&mut self, index: u64, delta: Option<&Value>, emit: Emit<'_>) -> Result<(), StreamFault> {
-        if self.blocks.get(&index) != Some(&Block::Open) {
-            return Err(StreamFault::Protocol("a piece of the stream belongs to no open block"));
-        }
         // Thinking, signatures and tool input are no part of the text.
         let text =
             delta.filter(|delta| delta["type"] == "text_delta").and_then(|delta| delta["text"].as_str());
+        self.text_of(index, text, emit)
+    }
+
+    fn text_of(&mut self, index: u64, text: Option<&str>, emit: Emit<'_>) -> Result<(), StreamFault> {
+        if self.blocks.get(&index) != Some(&Block::Open) {
+            return Err(StreamFault::Protocol("a piece of the stream belongs to no open block"));
+        }
         self.say(index, text, emit)
     }
 

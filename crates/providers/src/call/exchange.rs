@@ -1,6 +1,6 @@
 //! One HTTP exchange with a vendor: sends, checks the head, and turns every failure into an error that names the target and hides what was sent.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_orchestrator_core::{ErrorKind, ModelRef, ProviderError, RetryAdvice};
 use bytes::Bytes;
@@ -16,7 +16,11 @@ use super::{
     stream::{Decode, EventStream},
 };
 use crate::{
-    Transport, TransportError, endpoint::Headers, redact::Redactor, retry_after, transport::ReplyBody,
+    Transport, TransportError,
+    endpoint::Headers,
+    redact::{Redactor, Secrets},
+    retry_after,
+    transport::ReplyBody,
     vendor_error::VendorError,
 };
 
@@ -41,6 +45,7 @@ pub(crate) type Classify = fn(&VendorError) -> ErrorKind;
 pub(crate) struct Exchange {
     transport: Transport,
     headers: Headers,
+    secrets: Arc<Secrets>,
     target: ModelRef,
     classify: Classify,
 }
@@ -55,7 +60,8 @@ pub(crate) struct Answer {
 
 impl Exchange {
     pub(super) fn new(transport: Transport, headers: Headers, target: ModelRef, classify: Classify) -> Self {
-        Self { transport, headers, target, classify }
+        let secrets = Secrets::new(headers.secrets());
+        Self { transport, headers, secrets, target, classify }
     }
 
     pub(super) async fn post(
@@ -82,7 +88,7 @@ impl Exchange {
         body: Bytes,
         accept: &'static str,
     ) -> Result<(Answer, Redactor), ProviderError> {
-        let redactor = Redactor::new(body.clone(), self.headers.secrets());
+        let redactor = Redactor::new(body.clone(), &self.secrets);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
@@ -99,9 +105,10 @@ impl Exchange {
         answer: Answer,
         redactor: &Redactor,
     ) -> Result<(Value, Option<String>), ProviderError> {
-        let request_id = request_id(&answer.headers, redactor);
+        let id = request_id(&answer.headers);
         let failed = |kind, detail: String| {
-            Err(self.blame(ProviderError::new(kind).with_detail(detail), None, request_id.as_deref()))
+            let id = id.as_deref().and_then(|id| redactor.name(id));
+            Err(self.blame(ProviderError::new(kind).with_detail(detail), None, id.as_deref()))
         };
         if answer.status == StatusCode::NO_CONTENT {
             return failed(ErrorKind::Malformed, "the reply has no content (204)".to_owned());
@@ -113,7 +120,8 @@ impl Exchange {
             );
         }
         let read = answer.body.read_whole(self.transport.body_bytes_max()).await;
-        let body = read.map_err(|error| self.broken(error, request_id.as_deref()))?;
+        let named = || id.as_deref().and_then(|id| redactor.name(id));
+        let body = read.map_err(|error| self.broken(error, named().as_deref()))?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return failed(ErrorKind::Malformed, "the reply is empty".to_owned());
         }
@@ -129,8 +137,8 @@ impl Exchange {
             }
         };
         match VendorError::read(&value) {
-            Some(error) => Err(self.vendor_failed(&error, redactor, request_id)),
-            None => Ok((value, request_id)),
+            Some(error) => Err(self.vendor_failed(&error, redactor, id)),
+            None => Ok((value, id.and_then(|id| redactor.id(&id)))),
         }
     }
 
@@ -150,12 +158,12 @@ impl Exchange {
                     .with_detail("the server does not stream: it sent one JSON document");
                 return Err(self.blame(error, None, None));
             }
-            let request_id = request_id(&answer.headers, &redactor);
+            let request_id = request_id(&answer.headers).and_then(|id| redactor.name(&id));
             let detail = format!("the reply is {other} instead of a stream of events: check the base URL");
             let error = ProviderError::new(ErrorKind::Malformed).with_detail(detail);
             return Err(self.blame(error, None, request_id.as_deref()));
         }
-        let request_id = request_id(&answer.headers, &redactor);
+        let request_id = request_id(&answer.headers);
         let failures =
             Failures { target: self.target.clone(), classify: self.classify, redactor, request_id };
         Ok(EventStream::new(&self.transport, answer.body, decoder, failures, input_bytes))
@@ -171,11 +179,12 @@ impl Exchange {
         if head.status.is_success() {
             return Ok(Answer { status: head.status, headers: head.headers, body });
         }
-        let request_id = request_id(&head.headers, redactor);
+        let request_id = request_id(&head.headers);
         if head.status.is_redirection() {
             let error = ProviderError::new(ErrorKind::Invalid)
                 .with_detail("the server redirects: write the final address into the base URL");
-            return Err(self.blame(error, Some(head.status.as_u16()), request_id.as_deref()));
+            let id = request_id.and_then(|id| redactor.name(&id));
+            return Err(self.blame(error, Some(head.status.as_u16()), id.as_deref()));
         }
         let start = body.read_start(ERROR_BYTES_MAX).await;
         let mut error =
@@ -219,6 +228,7 @@ pub(super) struct Failures {
     target: ModelRef,
     classify: Classify,
     redactor: Redactor,
+    /// As the header says it: shown only after a look at it.
     request_id: Option<String>,
 }
 
@@ -226,8 +236,7 @@ impl Failures {
     /// An error of the vendor, by status or inside a reply.
     pub(super) fn vendor(&self, error: &VendorError) -> ProviderError {
         let kind = (self.classify)(error);
-        let own_id = error.request_id.as_deref().and_then(|id| self.redactor.name(id));
-        let request_id = self.request_id.clone().or(own_id);
+        let request_id = self.named_id().or_else(|| self.redactor.name(error.request_id.as_deref()?));
         let mut failed = ProviderError::new(kind);
         if let Some(detail) = self.redactor.describe(error) {
             failed = failed.with_detail(detail);
@@ -237,15 +246,20 @@ impl Failures {
 
     /// An error of ours.
     pub(super) fn own(&self, error: impl Into<ProviderError>) -> ProviderError {
-        blamed(error.into(), &self.target, None, self.request_id.as_deref())
+        blamed(error.into(), &self.target, None, self.named_id().as_deref())
+    }
+
+    fn named_id(&self) -> Option<String> {
+        self.redactor.name(self.request_id.as_deref()?)
     }
 
     pub(super) fn target(&self) -> &ModelRef {
         &self.target
     }
 
-    pub(super) fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+    /// The id of a call that went well.
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.redactor.id(self.request_id.as_deref()?)
     }
 }
 
@@ -265,9 +279,9 @@ fn blamed(
     error
 }
 
-fn request_id(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
-    let id = headers.get("x-request-id").or_else(|| headers.get("request-id"))?.to_str().ok()?;
-    redactor.name(id)
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-request-id").or_else(|| headers.get("request-id"))?;
+    id.to_str().ok().map(str::to_owned)
 }
 
 /// The reply's content type, if it names one that is not `expected`.

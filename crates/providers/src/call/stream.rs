@@ -198,7 +198,7 @@ impl<D: Decode + 'static> EventStream<D> {
         let completion = reply
             .into_completion(self.failures.target(), self.input_bytes)
             .map_err(|error| self.failures.own(error))?;
-        let completion = with_header_id(completion, self.failures.request_id());
+        let completion = with_header_id(completion, self.failures.request_id().as_deref());
         self.ready.push_back(Ok(StreamEvent::Finished(Box::new(completion))));
         Ok(())
     }

@@ -2,7 +2,10 @@
 //!
 //! A reply is complete with the chunk that names its `finish_reason`; `[DONE]` alone is no end.
 
+use std::borrow::Cow;
+
 use async_orchestrator_core::Usage;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::response;
@@ -11,6 +14,41 @@ use crate::{
     sse::SseEvent,
     vendor_error::VendorError,
 };
+
+/// The usual chunk, read without a copy. Whatever it does not fit (an error, usage, a list of parts, a repeated key) is read as any JSON.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    choices: Vec<Choice<'a>>,
+    #[serde(default)]
+    usage: Option<IgnoredAny>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u64,
+    #[serde(borrow, default)]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow, default)]
+    finish_reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow, default)]
+    content: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    refusal: Option<Text<'a>>,
+}
+
+/// Borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What has been read of one stream.
 #[derive(Debug, Default)]
@@ -33,6 +71,8 @@ impl Decode for Decoder {
         let data = event.data.trim();
         if data == "[DONE]" {
             self.is_done = true;
+        } else if let Some(chunk) = usual(event.name, data) {
+            self.usual(&chunk, emit)?;
         } else if !data.is_empty() {
             let chunk: Value = serde_json::from_str(data)
                 .map_err(|_| StreamFault::Protocol("an event of the stream is no JSON"))?;
@@ -50,7 +90,35 @@ impl Decode for Decoder {
     }
 }
 
+/// The chunk of `data`, if it is a usual one.
+fn usual<'a>(name: &str, data: &'a str) -> Option<Chunk<'a>> {
+    if name == "error" {
+        return None;
+    }
+    serde_json::from_str(data).ok().filter(|chunk: &Chunk<'_>| chunk.usage.is_none() && chunk.error.is_none())
+}
+
 impl Decoder {
+    fn usual(
+        &mut self,
+        chunk: &Chunk<'_>,
+        emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
+        if self.id.is_none() {
+            self.id = chunk.id.as_ref().and_then(|id| crate::call::plain_text_id(&id.0));
+        }
+        let Some(choice) = chunk.choices.iter().find(|choice| choice.index == 0) else { return Ok(()) };
+        if let Some(delta) = &choice.delta {
+            self.is_refused |= delta.refusal.as_ref().is_some_and(|refusal| !refusal.0.is_empty());
+            self.say(delta.content.as_ref().map_or("", |content| &content.0), emit)?;
+        }
+        if let Some(reason) = &choice.finish_reason {
+            // A repeated last chunk changes nothing.
+            self.ending.get_or_insert(response::ending(&reason.0));
+        }
+        Ok(())
+    }
+
     fn chunk(
         &mut self,
         chunk: &Value,
@@ -81,15 +149,22 @@ impl Decoder {
     ) -> Result<(), StreamFault> {
         self.is_refused |=
             delta.get("refusal").and_then(Value::as_str).is_some_and(|refusal| !refusal.is_empty());
-        let text = response::text(delta.get("content"));
+        self.say(&response::text(delta.get("content")), emit)
+    }
+
+    fn say(
+        &mut self,
+        text: &str,
+        emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
+    ) -> Result<(), StreamFault> {
         if text.is_empty() {
             return Ok(());
         }
         if self.ending.is_some() {
             return Err(StreamFault::Protocol("text follows the end of the streamed reply"));
         }
-        emit(&text)?;
-        self.text.push_str(&text);
+        emit(text)?;
+        self.text.push_str(text);
         Ok(())
     }
 

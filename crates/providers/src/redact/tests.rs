@@ -7,7 +7,7 @@ const PROMPT: &str = "Tell me about the \"Zeppelin\"\nprogramme of Friedrichshaf
 
 fn redactor() -> Redactor {
     let body = serde_json::json!({"model": "gpt-4o-mini-2024-07-18", "messages": [{"role": "user", "content": PROMPT}]});
-    Redactor::new(body.to_string().into(), &[KEY.to_owned().into()])
+    Redactor::new(body.to_string().into(), &Secrets::new(&[KEY.to_owned().into()]))
 }
 
 #[test]
@@ -62,6 +62,20 @@ fn a_key_is_never_shown_not_even_in_part() {
             assert!(!shown.contains(part), "{message}: {shown}");
         }
     }
+}
+
+#[test]
+fn a_good_calls_id_may_be_anything_but_a_piece_of_the_key() {
+    for id in ["req_0123", "zeppelin-programme", "chatcmpl-9xyzAbCd"] {
+        assert_eq!(redactor().id(id).as_deref(), Some(id));
+    }
+    for id in [&KEY[8..], &KEY[8..14], "req-AbC-dEf1", "two words", ""] {
+        assert_eq!(redactor().id(id), None, "{id}");
+    }
+    // A placeholder for a server that asks for no key says nothing; a short key is looked for whole.
+    let with = |key: &str| Redactor::new(Bytes::new(), &Secrets::new(&[key.to_owned().into()]));
+    assert!(with("abc").id("abc").is_some());
+    assert!(with("abcd").id("req-abcd-1").is_none() && with("abcd").id("req-abc-1").is_some());
 }
 
 #[test]
