@@ -13,6 +13,7 @@ mod options;
 mod peers;
 mod problem;
 mod process;
+mod proofs;
 mod tidy;
 mod tree;
 
@@ -77,6 +78,15 @@ const TASKS: &[Task] = &[
       Measures what the product costs beside a bare HTTP client; PART is call, council, memory or
       policies. With --instructions it counts those of N decisions under valgrind instead.",
         run: bench::run,
+    },
+    Task {
+        name: "proofs",
+        options: &["--only", "--seed", "--json", "--log"],
+        help: "  proofs [--only NAME] [--seed N] [--json FILE] [--log FILE]
+      Puts the resilience layer under load and compares what it measures with its bars. NAME is one of
+      outage, hedging, storm, coalescing, cancellation, hours. All take about ten minutes and an idle machine.
+      --log keeps the hourly totals of the thousand simulated hours. Fails when one bar does not hold.",
+        run: proofs::run,
     },
     Task {
         name: "fuzz",

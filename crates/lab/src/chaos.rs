@@ -7,7 +7,7 @@ mod judge;
 mod raw;
 mod report;
 mod rows;
-mod world;
+pub(crate) mod world;
 
 use std::time::Duration;
 

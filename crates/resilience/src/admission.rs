@@ -96,7 +96,7 @@ impl AdmissionGuard {
         let (by, why) = match shut.why {
             RefuseReason::Open => (Guard::Breaker, "it failed too often and rests"),
             RefuseReason::CoolDown => (Guard::Limit, "the vendor asked to wait"),
-            RefuseReason::Ramp => (Guard::Breaker, "it recovers and gets a part of the calls"),
+            RefuseReason::Ramp => (Guard::Limit, "it recovers and gets a part of the calls"),
         };
         self.refused(context, ErrorKind::Refused { by, until: Some(shut.until) }, why)
     }

@@ -74,5 +74,5 @@ pub use latency::{Distribution, InvalidDistribution, LATENCY_MAX, Latency};
 pub use persona::{Finish, Persona, ScriptedReply, Usage, UsagePolicy};
 pub use schema::rules::SchemaRules;
 pub use simulator::{Simulator, SimulatorBuilder, SimulatorHandle, run};
-pub use stats::{Endpoint, RecordedRequest, Stats};
+pub use stats::{CancelledCall, Endpoint, RecordedRequest, Stats};
 pub use tls::TlsIdentity;

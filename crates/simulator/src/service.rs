@@ -65,7 +65,7 @@ impl Call {
     async fn serve(
         self,
         request: Request<Incoming>,
-        call: CallGuard,
+        mut call: CallGuard,
     ) -> Result<Response<ReplyBody>, BrokenOff> {
         let world = Arc::clone(&self.service.world);
         let (head, body) = request.into_parts();
@@ -81,6 +81,7 @@ impl Call {
             Err(_) => return Err(BrokenOff),
         };
         self.record(&head.headers, &body);
+        call.remember(&body);
         match self.read(&head.headers, &body) {
             Ok((ask, member)) => self.answer(&ask, &member, call).await,
             Err(error) => Ok(self.dialect.refuse(&error, call)),

@@ -10,7 +10,8 @@ use std::{
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    FaultRule, Persona, Question, RecordedRequest, SchemaRules, SimulatorError, Stats, TlsIdentity,
+    CancelledCall, FaultRule, Persona, Question, RecordedRequest, SchemaRules, SimulatorError, Stats,
+    TlsIdentity,
     knowledge::Knowledge,
     replay::Replay,
     server,
@@ -270,6 +271,11 @@ impl SimulatorHandle {
     /// The last requests, the oldest first.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.world.ledger.requests()
+    }
+
+    /// The calls whose client went away since this was last asked, the oldest first; at most as many as requests are recorded.
+    pub fn take_cancelled(&self) -> Vec<CancelledCall> {
+        self.world.ledger.take_cancelled()
     }
 
     /// Counts from zero again; what runs goes on running.

@@ -6,11 +6,14 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::Notify;
+
+use crate::timer::now;
 
 /// Names of models are a client's to invent: further ones are counted together under this name.
 const OTHER_MODELS: &str = "(others)";
@@ -99,11 +102,22 @@ impl RecordedRequest {
     }
 }
 
+/// A call whose client went away.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CancelledCall {
+    /// The request's body, which says whose call it was; empty where it was not read to its end.
+    pub body: Bytes,
+    /// When the simulator noticed.
+    pub at: Instant,
+}
+
 /// Where everything is counted.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     stats: Mutex<Stats>,
     requests: Mutex<Recorder>,
+    cancelled: Mutex<VecDeque<CancelledCall>>,
     requests_max: usize,
     received: AtomicU64,
     sent: AtomicU64,
@@ -121,6 +135,7 @@ impl Ledger {
         Arc::new(Self {
             stats: Mutex::default(),
             requests: Mutex::default(),
+            cancelled: Mutex::default(),
             requests_max,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -148,6 +163,7 @@ impl Ledger {
         self.received.store(0, Relaxed);
         self.sent.store(0, Relaxed);
         *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = Recorder::default();
+        self.take_cancelled();
     }
 
     /// Ends after the next change; create it before reading what is waited for.
@@ -193,6 +209,19 @@ impl Ledger {
         }
     }
 
+    fn cancelled(&self, body: Bytes) {
+        let at = now();
+        let mut cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        cancelled.push_back(CancelledCall { body, at });
+        while cancelled.len() > self.requests_max {
+            cancelled.pop_front();
+        }
+    }
+
+    pub(crate) fn take_cancelled(&self) -> Vec<CancelledCall> {
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).kept.iter().cloned().collect()
     }
@@ -222,6 +251,7 @@ impl Drop for ConnectionGuard {
 #[derive(Debug)]
 pub(crate) struct CallGuard {
     ledger: Arc<Ledger>,
+    body: Bytes,
     settled: bool,
 }
 
@@ -232,7 +262,12 @@ impl CallGuard {
             stats.calls_in_flight += 1;
             stats.calls_in_flight_max = stats.calls_in_flight_max.max(stats.calls_in_flight);
         });
-        Self { ledger: Arc::clone(ledger), settled: false }
+        Self { ledger: Arc::clone(ledger), body: Bytes::new(), settled: false }
+    }
+
+    /// Keeps the request's body, so that whose call it was can be told should its client go away.
+    pub(crate) fn remember(&mut self, body: &Bytes) {
+        self.body = body.clone();
     }
 
     pub(crate) fn finish(&mut self) {
@@ -259,6 +294,9 @@ impl CallGuard {
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
+        if !self.settled {
+            self.ledger.cancelled(std::mem::take(&mut self.body));
+        }
         self.settle(|stats| stats.calls_cancelled += 1);
     }
 }

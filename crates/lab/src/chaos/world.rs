@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-fn target(
+pub(crate) fn target(
     format: Format,
     base: &str,
     model: &str,
@@ -295,12 +295,12 @@ pub(super) fn request() -> CompletionRequest {
     }
 }
 
-pub(super) fn limits(total_ms: u64, first_token_ms: u64, idle_ms: u64) -> AttemptLimits {
+pub(crate) fn limits(total_ms: u64, first_token_ms: u64, idle_ms: u64) -> AttemptLimits {
     let [total, first_token, idle] = [total_ms, first_token_ms, idle_ms].map(Duration::from_millis);
     AttemptLimits { total, first_token, idle }
 }
 
-pub(super) fn since(started: Instant) -> Duration {
+pub(crate) fn since(started: Instant) -> Duration {
     TokioClock.now().saturating_duration_since(started)
 }
 

@@ -194,7 +194,10 @@ impl HeldOut {
         if let Some(throttle) = &held.state.throttle {
             lock(throttle).record(if refused { Accepted::No } else { Accepted::Yes }, now);
         }
-        let result = if kind.counts_for_breaker() {
+        // A probe that is only told to wait has not shown that the target is well.
+        let limited_probe =
+            held.pass.is_some_and(Pass::is_probe) && matches!(kind, ErrorKind::RateLimited { .. });
+        let result = if kind.counts_for_breaker() || limited_probe {
             let retry_after = match kind {
                 ErrorKind::Overloaded { retry_after } => retry_after,
                 _ => None,

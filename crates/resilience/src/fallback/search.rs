@@ -85,6 +85,8 @@ impl Search {
                 Earliest::At(at) => Earliest::At(at.min(until)),
                 Earliest::Unknown | Earliest::Never => Earliest::At(until),
             },
+            // It rests, which says nothing against waiting for another one.
+            (earliest, ErrorKind::Refused { by: Guard::Breaker, .. }) => earliest,
             _ => Earliest::Never,
         };
         // The first failure is the cause: what a fallback says may only be a consequence (a refused prefill, a smaller window).

@@ -22,6 +22,8 @@ const COOLDOWN_HINT_MAX: Duration = Duration::from_secs(3_600);
 const RAMP_SHARE_MIN: f64 = 0.1;
 /// What the others are told while a probe is out: there is no better guess for its end.
 const PROBE_HINT: Duration = Duration::from_millis(500);
+/// How long after a probe that came to nothing the next one may go out.
+const PROBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 const SUCCESS: usize = 0;
 const SLOW: usize = 1;
@@ -319,8 +321,11 @@ impl Breaker {
                 self.recovered(now);
             }
             CallResult::Failure { retry_after } => self.trip(retry_after, now),
-            // Nothing was learnt; the next call is the probe.
-            CallResult::Neutral => self.state = State::Refusing { until: now },
+            // Nothing was learnt; a later call is the probe. Callers who give up one probe after the other must not become a stream of calls.
+            CallResult::Neutral => {
+                let rest = PROBE_AGAIN_AFTER.min(self.config.cooldown_min);
+                self.state = State::Refusing { until: now.checked_add(rest).unwrap_or(now) };
+            }
         }
     }
 
