@@ -1,12 +1,11 @@
 //! What is asked of a model and what it gives back, in no vendor's words.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::{Attempt, ModelRef, ProviderError, Usage, UsageSource};
+use crate::{Attempt, ModelRef, ProviderError, ReplySchema, Usage, UsageSource};
 
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,15 +69,15 @@ pub enum ReplyFormat {
         /// A short name in the vendor's alphabet (`[a-zA-Z0-9_-]{1,64}`).
         name: String,
         /// The schema, JSON Schema 2020-12.
-        schema: Value,
+        schema: ReplySchema,
     },
 }
 
 /// One question to one model. Which model is the provider's affair: one provider is one target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompletionRequest {
-    /// The conversation, oldest first.
-    pub messages: Vec<Message>,
+    /// The conversation, oldest first. Shared by everybody on the way of the call.
+    pub messages: Arc<[Message]>,
     /// The form of the reply.
     #[serde(default)]
     pub format: ReplyFormat,
@@ -98,14 +97,14 @@ pub struct CompletionRequest {
 
 impl CompletionRequest {
     /// A request with these messages and every setting at its default.
-    pub fn new(messages: Vec<Message>) -> Self {
-        Self { messages, ..Self::default() }
+    pub fn new(messages: impl Into<Arc<[Message]>>) -> Self {
+        Self { messages: messages.into(), ..Self::default() }
     }
 
     /// The bytes of all messages and of the schema: what an estimate of the input tokens starts from.
     pub fn input_bytes(&self) -> usize {
         let schema = match &self.format {
-            ReplyFormat::JsonSchema { schema, .. } => schema.to_string().len(),
+            ReplyFormat::JsonSchema { schema, .. } => schema.text().len(),
             ReplyFormat::Text | ReplyFormat::Sections(_) => 0,
         };
         self.messages.iter().map(|message| message.content.len() + 8).sum::<usize>() + schema

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::{ChatRole, Message, ReplyFormat};
+
 /// Why a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
 #[error("the value cannot be written as JSON")]
@@ -33,6 +35,44 @@ pub fn canonical_hash(value: &impl Serialize) -> Result<String, NotCanonical> {
     Ok(content_hash(canonical_json(value)?.as_bytes()))
 }
 
+/// The hash of a prompt: that of the canonical JSON of `{"format": .., "messages": [..]}`, written without building it.
+///
+/// # Errors
+/// As for [`canonical_json`].
+pub fn prompt_hash(messages: &[Message], format: &ReplyFormat) -> Result<String, NotCanonical> {
+    let mut hash = blake3::Hasher::new();
+    let mut put = |text: &str| {
+        hash.update(text.as_bytes());
+    };
+    put(r#"{"format":"#);
+    match format {
+        ReplyFormat::JsonSchema { name, schema } => {
+            put(r#"{"json_schema":{"name":"#);
+            put(&quoted(name)?);
+            put(r#","schema":"#);
+            put(schema.canonical());
+            put("}}");
+        }
+        ReplyFormat::Text | ReplyFormat::Sections(_) => put(&canonical_json(format)?),
+    }
+    put(r#","messages":["#);
+    for (index, message) in messages.iter().enumerate() {
+        put(if index == 0 { r#"{"content":"# } else { r#",{"content":"# });
+        put(&quoted(&message.content)?);
+        put(match message.role {
+            ChatRole::System => r#","role":"system"}"#,
+            ChatRole::User => r#","role":"user"}"#,
+            ChatRole::Assistant => r#","role":"assistant"}"#,
+        });
+    }
+    put("]}");
+    Ok(format!("blake3:{}", hash.finalize().to_hex()))
+}
+
+fn quoted(text: &str) -> Result<String, NotCanonical> {
+    serde_json::to_string(text).map_err(NotCanonical)
+}
+
 fn sort_keys(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(sort_keys),
@@ -49,6 +89,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{ReplySchema, Section};
+
+    #[test]
+    fn a_prompts_hash_is_that_of_its_canonical_json() {
+        let schema = json!({"type": "object", "b": [1, {"z": 1, "a": "\u{7}\n\"ü"}], "a": 2.5});
+        let formats = [
+            ReplyFormat::Text,
+            ReplyFormat::Sections(vec![Section { heading: "Über".into(), tokens_max: 7 }]),
+            ReplyFormat::JsonSchema { name: "a\"b".into(), schema: ReplySchema::new(schema) },
+        ];
+        let message = |text: &str| {
+            vec![Message::system(text), Message::user("\u{1}\t<&>\u{2028}"), Message::assistant("")]
+        };
+        for format in formats {
+            for messages in [Vec::new(), vec![Message::user("one")], message("a \"quoted\" \\ text\n")] {
+                let whole = canonical_hash(&json!({"messages": messages, "format": format})).unwrap();
+                assert_eq!(prompt_hash(&messages, &format).unwrap(), whole);
+            }
+        }
+    }
 
     #[test]
     fn the_order_of_keys_does_not_change_the_hash() {

@@ -24,6 +24,7 @@ mod money;
 mod provider;
 mod provider_error;
 mod record;
+mod reply_schema;
 mod role;
 mod shared_state;
 #[cfg(feature = "test-util")]
@@ -47,7 +48,7 @@ pub use deliberation::{
 };
 pub use error::{Cause, ErrorKind, Fault, Guard, TimeoutPhase};
 pub use event::{Event, EventKind, Observer, PlannedSeat};
-pub use hash::{NotCanonical, canonical_hash, canonical_json, content_hash};
+pub use hash::{NotCanonical, canonical_hash, canonical_json, content_hash, prompt_hash};
 pub use journal::{HistoryStore, Journal, JournalBody, JournalEntry, StoreError};
 pub use money::{InvalidAmount, MicroUsd, Price};
 pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider};
@@ -58,6 +59,7 @@ pub use record::{
     RejectedClaim, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord, TimingRecord, UnclearCause,
     ValidationRecord, Verdict, Versions,
 };
+pub use reply_schema::ReplySchema;
 pub use role::{InvalidModelRef, ModelRef, Role, RoleDefinition, SeatId, UnknownRole};
 pub use shared_state::{
     AccountId, Ailment, Charge, HealthNote, HealthSubject, KeptAnswer, Measure, PurseId, SharedState,

@@ -76,7 +76,7 @@ async fn documents(provider: &EmbeddedProvider) {
                 "Question: {QUESTION}\nAnswer A: Use queues and stream processing.\nAnswer B: Buy a car."
             )),
         ]);
-        request.format = ReplyFormat::JsonSchema { name: "ballot".to_owned(), schema: ballot() };
+        request.format = ReplyFormat::JsonSchema { name: "ballot".to_owned(), schema: ballot().into() };
         request.temperature = Some(0.8);
         request.seed = Some(seed);
         let (completion, ..) = timed(provider, &request).await;

@@ -235,7 +235,7 @@ fn write_request(request: &CompletionRequest, context: &CallContext) -> WriteReq
                     })
                     .collect(),
             ),
-            ReplyFormat::JsonSchema { schema, .. } => Form::Json(schema.clone()),
+            ReplyFormat::JsonSchema { schema, .. } => Form::Json(schema.value().clone()),
         },
         tokens_max: request.max_output_tokens.map(|tokens| tokens as usize),
         temperature: request.temperature,

@@ -1,7 +1,7 @@
 //! Referees: what the product promises, put to the test against real sockets, by a party that shares no code with what it judges.
 //!
 //! [`chaos`] plays every fault of the list against the default stack and reads both sides: what the caller got, and what the upstream saw.
-//! [`bench`] measures what the product costs beside a bare HTTP client: CPU time, time to the first token, memory, single decisions.
+//! [`mod@bench`] measures what the product costs beside a bare HTTP client: CPU time, time to the first token, memory, single decisions.
 //! [`proofs`] puts it under load: outages, storms, crowds, cancellations, and a thousand hours of simulated time.
 
 pub mod bench;

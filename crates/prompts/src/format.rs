@@ -1,6 +1,8 @@
 //! The form of the reply to each prompt for models that understand full prompts, and how long it may be.
 
-use async_orchestrator_core::{PromptStyle, ReplyFormat, Stage};
+use std::sync::{Mutex, PoisonError};
+
+use async_orchestrator_core::{PromptStyle, ReplyFormat, ReplySchema, Stage};
 use serde_json::{Value, json};
 
 use crate::{PromptInput, ReplyKind, pack::DomainPack, schemas};
@@ -59,24 +61,17 @@ const fn output_tokens_max(stage: Stage) -> u32 {
 
 fn text_or_callers(input: &PromptInput<'_>) -> (ReplyFormat, ReplyKind) {
     match input.output_schema {
-        Some(schema) => (named(CALLER_SCHEMA, schema.clone()), ReplyKind::CallerSchema),
+        Some(schema) => (named(CALLER_SCHEMA, ReplySchema::new(schema.clone())), ReplyKind::CallerSchema),
         None => (ReplyFormat::Text, ReplyKind::Text),
     }
 }
 
-fn named(name: &str, schema: Value) -> ReplyFormat {
-    ReplyFormat::JsonSchema { name: name.to_owned(), schema }
+fn named(name: &str, schema: impl Into<ReplySchema>) -> ReplyFormat {
+    ReplyFormat::JsonSchema { name: name.to_owned(), schema: schema.into() }
 }
 
-/// A published schema as it is sent: without the keywords that only a registry of schemas needs.
 fn published(name: &str) -> ReplyFormat {
-    let mut schema = schemas::parsed(name);
-    if let Some(object) = schema.as_object_mut() {
-        for keyword in ["$schema", "$id", "title", "description"] {
-            object.shift_remove(keyword);
-        }
-    }
-    named(name, schema)
+    named(name, schemas::sent(name))
 }
 
 /// The ballot's schema, narrowed to exactly the labels that are shown.
@@ -84,16 +79,32 @@ fn published(name: &str) -> ReplyFormat {
 /// Every label is one value of an `enum`, and there are as many reviews as labels: keywords that the strict subsets of the
 /// vendors know (`prefixItems` is none). That each label occurs once is left to the engine, which judges strictly anyway.
 fn ballot(input: &PromptInput<'_>) -> ReplyFormat {
+    /// The ballots that were narrowed lately; labels are few, so the same ones come again.
+    static NARROWED: Mutex<Vec<(Vec<String>, ReplySchema)>> = Mutex::new(Vec::new());
     let labels: Vec<&str> = input.proposals.iter().map(|proposal| proposal.label).collect();
-    let mut format = published("ballot");
-    if let ReplyFormat::JsonSchema { schema, .. } = &mut format {
-        let choices: Vec<Value> = labels.iter().map(|label| json!(label)).collect();
-        let best: Vec<Value> = choices.iter().cloned().chain([Value::Null]).collect();
-        let reviews = &mut schema["properties"]["reviews"];
-        reviews["minItems"] = json!(labels.len());
-        reviews["maxItems"] = json!(labels.len());
-        reviews["items"]["properties"]["label"] = json!({"type": "string", "enum": choices});
-        schema["properties"]["best"] = json!({"type": ["string", "null"], "enum": best});
+    let mut known = NARROWED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, schema)) = known.iter().find(|(other, _)| *other == labels) {
+        return named("ballot", schema.clone());
     }
-    format
+    let schema = ReplySchema::new(narrowed(&labels));
+    if known.len() == NARROWED_MAX {
+        known.remove(0);
+    }
+    known.push((labels.into_iter().map(str::to_owned).collect(), schema.clone()));
+    named("ballot", schema)
+}
+
+/// So many lists of labels are remembered.
+const NARROWED_MAX: usize = 32;
+
+fn narrowed(labels: &[&str]) -> Value {
+    let mut schema = schemas::sent("ballot").value().clone();
+    let choices: Vec<Value> = labels.iter().map(|label| json!(label)).collect();
+    let best: Vec<Value> = choices.iter().cloned().chain([Value::Null]).collect();
+    let reviews = &mut schema["properties"]["reviews"];
+    reviews["minItems"] = json!(labels.len());
+    reviews["maxItems"] = json!(labels.len());
+    reviews["items"]["properties"]["label"] = json!({"type": "string", "enum": choices});
+    schema["properties"]["best"] = json!({"type": ["string", "null"], "enum": best});
+    schema
 }

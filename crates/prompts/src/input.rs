@@ -1,5 +1,7 @@
 //! What a prompt is made from, and what comes out of it. Data only.
 
+use std::sync::Arc;
+
 use async_orchestrator_core::{AnswerKind, Claim, Defect, Message, PromptRead, ReplyFormat};
 use serde_json::Value;
 
@@ -71,7 +73,7 @@ pub struct LabelledProposal<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RenderedPrompt {
     /// The conversation: one system message, one user message.
-    pub messages: Vec<Message>,
+    pub messages: Arc<[Message]>,
     /// The form that the reply must have.
     pub format: ReplyFormat,
     /// How the reply is to be read.

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use async_orchestrator_core::{Domain, Message, PromptStyle, Role, Stage, canonical_hash};
+use async_orchestrator_core::{Domain, Message, PromptStyle, Role, Stage, prompt_hash};
 use minijinja::Environment;
-use serde_json::json;
 
 use crate::{
     PromptError, PromptInput, PromptLibraryError, RenderedPrompt, TemplateInfo,
@@ -117,10 +116,9 @@ impl CollaborativePromptLibrary {
         };
         let system = self.fill(style, system, &words, &material)?;
         let user = self.fill(style, Purpose::User(stage), &words, &material)?;
-        let messages = vec![Message::system(system), Message::user(user)];
+        let messages: Arc<[Message]> = Arc::new([Message::system(system), Message::user(user)]);
         let form = form(stage, style, packs, input);
-        let hash = canonical_hash(&json!({"messages": messages, "format": form.format}))
-            .map_err(|_| PromptError::NotCanonical)?;
+        let hash = prompt_hash(&messages, &form.format).map_err(|_| PromptError::NotCanonical)?;
         Ok(RenderedPrompt {
             messages,
             format: form.format,

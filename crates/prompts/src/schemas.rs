@@ -1,5 +1,10 @@
 //! The published JSON Schemas: the files in `docs/schemas`, compiled in.
 
+use std::sync::OnceLock;
+
+use async_orchestrator_core::ReplySchema;
+use serde_json::Value;
+
 /// One published schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublishedSchema {
@@ -37,11 +42,21 @@ static SCHEMAS: [PublishedSchema; 6] = [
     published!("decision"),
 ];
 
-/// A published schema as a value; `null` for a name that is none, which the tests exclude.
-pub(crate) fn parsed(name: &str) -> serde_json::Value {
-    SCHEMAS
-        .iter()
-        .find(|schema| schema.name == name)
-        .and_then(|schema| serde_json::from_str(schema.text).ok())
-        .unwrap_or_default()
+/// A published schema as it is sent: without the keywords that only a registry of schemas needs. Parsed once; an empty one for a name that is
+/// none, which the tests exclude.
+pub(crate) fn sent(name: &str) -> ReplySchema {
+    static SENT: OnceLock<Vec<(&'static str, ReplySchema)>> = OnceLock::new();
+    let all = SENT.get_or_init(|| SCHEMAS.iter().map(|schema| (schema.name, bare(schema.text))).collect());
+    let known = all.iter().find(|(known, _)| *known == name);
+    known.map_or_else(|| ReplySchema::new(Value::Null), |(_, schema)| schema.clone())
+}
+
+fn bare(text: &str) -> ReplySchema {
+    let mut schema: Value = serde_json::from_str(text).unwrap_or_default();
+    if let Some(object) = schema.as_object_mut() {
+        for keyword in ["$schema", "$id", "title", "description"] {
+            object.shift_remove(keyword);
+        }
+    }
+    ReplySchema::new(schema)
 }

@@ -92,6 +92,6 @@ fn render(stage: Stage, style: PromptStyle, input: &PromptInput<'_>) -> Rendered
 
 /// A prompt as a person would look at it.
 fn shown(prompt: &RenderedPrompt) -> String {
-    let [system, user] = prompt.messages.as_slice() else { panic!("one system and one user message") };
+    let [system, user] = &*prompt.messages else { panic!("one system and one user message") };
     format!("=== system\n{}\n=== user\n{}\n", system.content, user.content)
 }

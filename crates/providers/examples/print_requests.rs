@@ -101,12 +101,15 @@ fn requests(
         ("sections".to_owned(), ReplyFormat::Sections(sections)),
     ];
     for (name, schema) in corner_schemas() {
-        formats.push((name.to_owned(), ReplyFormat::JsonSchema { name: name.to_owned(), schema }));
+        formats.push((
+            name.to_owned(),
+            ReplyFormat::JsonSchema { name: name.to_owned(), schema: schema.into() },
+        ));
     }
     for (number, path) in schemas.enumerate() {
-        let schema = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        let schema: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
         let name = format!("file-{number}");
-        formats.push((name.clone(), ReplyFormat::JsonSchema { name, schema }));
+        formats.push((name.clone(), ReplyFormat::JsonSchema { name, schema: schema.into() }));
     }
     let plain = CompletionRequest::new(vec![
         Message::system("Be brief."),

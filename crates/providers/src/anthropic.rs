@@ -138,6 +138,7 @@ impl AnthropicProvider {
             structured_output: capabilities.structured_output,
             takes_temperature: capabilities.takes_temperature,
             output_tokens_max: capabilities.output_tokens_max,
+            schemas: crate::schema::Rewritten::default(),
         };
         let addresses = [base.join("/v1/messages"), base.join("/v1/models?limit=1000")];
         Ok(Self(HttpProvider::new(transport, headers(config)?, addresses, Anthropic { style }, capabilities)))
@@ -190,7 +191,7 @@ struct Anthropic {
 impl Wire for Anthropic {
     type Decoder = stream::Decoder;
 
-    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Value {
+    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Result<String, serde_json::Error> {
         self.style.body(request, delivery)
     }
 

@@ -38,7 +38,10 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     type Decoder: Decode + 'static;
 
     /// The body of the request.
-    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Value;
+    ///
+    /// # Errors
+    /// Never: what a request holds can always be written as JSON.
+    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Result<String, serde_json::Error>;
 
     /// Reads a whole reply.
     fn read(reply: &Value) -> Result<Reply, ProviderError>;
@@ -84,7 +87,8 @@ impl<W: Wire> HttpProvider<W> {
     }
 
     pub(crate) fn request_body(&self, request: &CompletionRequest, delivery: Delivery) -> Value {
-        self.wire.body(request, delivery)
+        let body = self.wire.body(request, delivery).ok();
+        body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default()
     }
 
     pub(crate) async fn complete(&self, request: &CompletionRequest) -> Result<Completion, ProviderError> {
@@ -129,7 +133,10 @@ impl<W: Wire> HttpProvider<W> {
             let error = ProviderError::new(ErrorKind::Invalid).with_detail("the conversation is empty");
             return Err(error.with_target(self.capabilities.target.clone()));
         }
-        Ok(self.request_body(request, delivery).to_string().into())
+        self.wire.body(request, delivery).map(Bytes::from).map_err(|error| {
+            let error = ProviderError::new(ErrorKind::Invalid).with_source(error);
+            error.with_target(self.capabilities.target.clone())
+        })
     }
 }
 

@@ -128,6 +128,7 @@ impl OpenAiProvider {
             structured_output: capabilities.structured_output,
             takes_temperature: capabilities.takes_temperature,
             output_tokens_max: capabilities.output_tokens_max,
+            schemas: crate::schema::Rewritten::default(),
         };
         let addresses = [base.join("/chat/completions"), base.join("/models")];
         Ok(Self(HttpProvider::new(transport, headers(config)?, addresses, OpenAi { style }, capabilities)))
@@ -180,7 +181,7 @@ struct OpenAi {
 impl Wire for OpenAi {
     type Decoder = stream::Decoder;
 
-    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Value {
+    fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Result<String, serde_json::Error> {
         self.style.body(request, delivery)
     }
 

@@ -6,8 +6,11 @@
 
 use serde_json::{Map, Value, json};
 
+mod rewritten;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use rewritten::{Rewritten, written};
 
 /// What a vendor's structured output understands.
 #[derive(Clone, Copy, Debug)]

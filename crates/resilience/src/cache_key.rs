@@ -1,7 +1,5 @@
 //! When two calls ask the same: one hash over everything that changes the answer. Pure.
 
-use std::fmt::{self, Write as _};
-
 use async_orchestrator_core::{AttemptLimits, CallContext, ChatRole, CompletionRequest, ReplyFormat};
 
 /// Names a call by what it asks and of whom.
@@ -20,7 +18,7 @@ impl CacheKey {
         hash.text(scope);
         hash.number(u64::from(context.seat.number));
         hash.number(messages.len() as u64);
-        for message in messages {
+        for message in &**messages {
             hash.number(match message.role {
                 ChatRole::System => 0,
                 ChatRole::User => 1,
@@ -58,13 +56,6 @@ impl CacheKey {
 
 /// Writes fields so that no two lists of fields give the same bytes: texts with their lengths in front, options with a mark.
 struct Fields(blake3::Hasher);
-
-impl fmt::Write for Fields {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
-    }
-}
 
 impl Fields {
     fn key(&self) -> CacheKey {
@@ -104,8 +95,7 @@ impl Fields {
             ReplyFormat::JsonSchema { name, schema } => {
                 self.number(2);
                 self.text(name);
-                // JSON says itself where it ends, so it needs no length; and a hasher takes every text.
-                let _ = write!(self, "{schema}");
+                self.text(schema.text());
             }
         }
     }

@@ -7,14 +7,20 @@
 mod race;
 mod search;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
     LlmProvider, ProviderError, StreamEvent,
 };
 use async_trait::async_trait;
-use futures_util::{StreamExt, future::BoxFuture, stream};
+use futures_core::Stream;
+use futures_util::future::BoxFuture;
 
 use self::{
     race::Race,
@@ -167,9 +173,14 @@ impl LlmProvider for Fallback {
         let (index, inner) = self.0.ask::<ForStream>(&mut search, request, context).await?;
         // The request and the context are kept for a new beginning at the next target.
         let list = Arc::clone(&self.0);
-        let running =
-            Running { list, search, index, inner, request: request.clone(), context: context.clone() };
-        Ok(Box::pin(stream::unfold(Some(running), |running| async move { running?.next().await })))
+        Ok(Box::pin(Running {
+            list,
+            search,
+            index,
+            request: request.clone(),
+            context: context.clone(),
+            state: State::Streaming(inner),
+        }))
     }
 
     fn capabilities(&self) -> &Capabilities {
@@ -183,37 +194,80 @@ struct Running {
     list: Arc<List>,
     search: Search,
     index: usize,
-    inner: CompletionStream,
     request: CompletionRequest,
     context: CallContext,
+    state: State,
 }
 
-type Step = Option<(Result<StreamEvent, ProviderError>, Option<Running>)>;
+enum State {
+    Streaming(CompletionStream),
+    /// The stream broke; the search for the next target has the search with it.
+    Searching(BoxFuture<'static, Found>),
+    Ended,
+}
 
-impl Running {
-    async fn next(mut self) -> Step {
-        match self.inner.next().await {
-            Some(Ok(StreamEvent::Finished(mut completion))) => {
-                self.search.finish(&mut completion);
-                Some((Ok(StreamEvent::Finished(completion)), None))
+struct Found {
+    search: Search,
+    outcome: Result<(usize, CompletionStream), ProviderError>,
+}
+
+type Item = Result<StreamEvent, ProviderError>;
+
+impl Stream for Running {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        let this = &mut *self;
+        loop {
+            match &mut this.state {
+                State::Ended => return Poll::Ready(None),
+                State::Streaming(inner) => {
+                    let error = match ready!(inner.as_mut().poll_next(context)) {
+                        Some(Ok(StreamEvent::Finished(mut completion))) => {
+                            this.state = State::Ended;
+                            this.search.finish(&mut completion);
+                            return Poll::Ready(Some(Ok(StreamEvent::Finished(completion))));
+                        }
+                        Some(Ok(event)) => return Poll::Ready(Some(Ok(event))),
+                        Some(Err(error)) => error,
+                        None => ErrorKind::Truncated.into(),
+                    };
+                    this.broke(error);
+                }
+                State::Searching(search) => {
+                    let found = ready!(search.as_mut().poll(context));
+                    return Poll::Ready(Some(this.found(found)));
+                }
             }
-            Some(Ok(event)) => Some((Ok(event), Some(self))),
-            Some(Err(error)) => self.restart(error).await,
-            None => self.restart(ErrorKind::Truncated.into()).await,
         }
     }
+}
 
-    async fn restart(mut self, error: ProviderError) -> Step {
+impl Running {
+    fn broke(&mut self, error: ProviderError) {
         // The broken stream goes first: its connection must not stay open beside the new one.
-        self.inner = Box::pin(stream::empty());
+        self.state = State::Ended;
         self.search.broke(&self.list.candidates, self.index, error, self.list.restarts);
-        match self.list.ask::<ForStream>(&mut self.search, &self.request, &self.context).await {
+        let (list, mut search) = (Arc::clone(&self.list), std::mem::take(&mut self.search));
+        let (request, context) = (self.request.clone(), self.context.clone());
+        self.state = State::Searching(Box::pin(async move {
+            let outcome = list.ask::<ForStream>(&mut search, &request, &context).await;
+            Found { search, outcome }
+        }));
+    }
+
+    fn found(&mut self, found: Found) -> Item {
+        self.search = found.search;
+        match found.outcome {
             Ok((index, inner)) => {
-                (self.index, self.inner) = (index, inner);
-                let target = self.list.candidates[index].model.clone();
-                Some((Ok(StreamEvent::Restarted { target }), Some(self)))
+                self.index = index;
+                self.state = State::Streaming(inner);
+                Ok(StreamEvent::Restarted { target: self.list.candidates[index].model.clone() })
             }
-            Err(error) => Some((Err(error), None)),
+            Err(error) => {
+                self.state = State::Ended;
+                Err(error)
+            }
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use async_orchestrator_core::{
     CompletionRequest, Message, PromptRead, PromptStyle, ReplyFormat, RoleCall, RoleTask, SeatId, Stage,
-    canonical_hash,
+    prompt_hash,
 };
 use async_orchestrator_prompts::RenderedPrompt;
-use serde_json::json;
 
 use crate::{Panel, Seat};
 
@@ -88,7 +87,6 @@ impl Prepared {
     pub(super) fn repair(&self, reply: &str, problem: &str) -> Option<Self> {
         let RoleTask::Write(request) = &self.task else { return None };
         let mut request = request.clone();
-        request.messages.push(Message::assistant(&reply[..reply.floor_char_boundary(REPAIRED_BYTES_MAX)]));
         let form = match request.format {
             ReplyFormat::JsonSchema { .. } => {
                 "with one JSON document of the form that was asked for, and nothing else"
@@ -96,10 +94,11 @@ impl Prepared {
             ReplyFormat::Text | ReplyFormat::Sections(_) => "with the whole text that was asked for",
         };
         let wish = format!("Your reply could not be used: {problem}. Reply again {form}.");
-        request.messages.push(Message::user(wish));
+        let shown = Message::assistant(&reply[..reply.floor_char_boundary(REPAIRED_BYTES_MAX)]);
+        request.messages = request.messages.iter().cloned().chain([shown, Message::user(wish)]).collect();
         // As the prompt library hashes what it renders: the second prompt is another one, and its hash says so.
-        let prompt = json!({"messages": request.messages, "format": request.format});
-        let prompt_hash = canonical_hash(&prompt).unwrap_or_else(|_| self.prompt_hash.clone());
+        let prompt_hash = prompt_hash(&request.messages, &request.format);
+        let prompt_hash = prompt_hash.unwrap_or_else(|_| self.prompt_hash.clone());
         Some(Self { task: RoleTask::Write(request), prompt_hash, ..self.clone() })
     }
 }

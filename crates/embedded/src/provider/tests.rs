@@ -78,7 +78,7 @@ async fn the_forms_of_a_reply_are_kept() {
     asked.format = ReplyFormat::Sections(vec![Section { heading: "Goal".to_owned(), tokens_max: 10 }]);
     assert!(provider.complete(&asked, &context()).await.unwrap().text.starts_with("Goal:"));
     let schema = json!({"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]});
-    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema };
+    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema: schema.into() };
     let document: Value =
         serde_json::from_str(&provider.complete(&asked, &context()).await.unwrap().text).unwrap();
     assert!(document["ok"].is_boolean());
@@ -107,7 +107,7 @@ async fn failures_have_the_kind_to_act_on() {
     let failure =
         async |request: &CompletionRequest| provider.complete(request, &context()).await.unwrap_err();
     let mut bad = request();
-    bad.format = ReplyFormat::JsonSchema { name: "bad".to_owned(), schema: json!({"not": {}}) };
+    bad.format = ReplyFormat::JsonSchema { name: "bad".to_owned(), schema: json!({"not": {}}).into() };
     let error = failure(&bad).await;
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.detail().is_some_and(|detail| detail.contains("`not`")), "{error}");

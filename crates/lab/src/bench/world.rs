@@ -44,9 +44,8 @@ pub(super) fn question() -> CompletionRequest {
 /// The same question, told apart by a number of fixed length.
 pub(super) fn numbered_question(number: usize) -> CompletionRequest {
     let mut request = question();
-    for message in &mut request.messages {
-        message.content = format!("{}{number:08}", message.content);
-    }
+    let numbered = |message: &Message| Message::user(format!("{}{number:08}", message.content));
+    request.messages = request.messages.iter().map(numbered).collect();
     request
 }
 

@@ -47,7 +47,7 @@ fn every_prompt_is_one_system_and_one_user_message_without_stray_blank_lines() {
                     let prompt = library().render(stage, style, &domain, &input).unwrap();
                     let roles: Vec<ChatRole> = prompt.messages.iter().map(|message| message.role).collect();
                     assert_eq!(roles, [ChatRole::System, ChatRole::User]);
-                    for message in &prompt.messages {
+                    for message in prompt.messages.iter() {
                         let text = &message.content;
                         assert!(!text.contains("\n\n\n"), "{stage:?} {style:?} {}:\n{text}", kind_word(kind));
                         assert!(!text.contains("{{") && !text.contains("{%"), "{stage:?} {style:?}:\n{text}");

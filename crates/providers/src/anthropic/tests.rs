@@ -297,8 +297,10 @@ async fn the_key_and_the_prompt_stay_out_of_errors() {
 async fn the_request_has_the_form_of_its_version_and_model() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "integer", "minimum": 0}}});
     let mut asked = question();
-    asked.messages.insert(1, Message::system("Be polite."));
-    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema };
+    let mut messages = asked.messages.to_vec();
+    messages.insert(1, Message::system("Be polite."));
+    asked.messages = messages.into();
+    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema: schema.into() };
     asked.temperature = Some(1.4);
     asked.stop = vec!["END".to_owned()];
     let exchange = async |model: &str, change: &dyn Fn(&mut AnthropicConfig)| {

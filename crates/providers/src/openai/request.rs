@@ -1,13 +1,16 @@
 //! Writes the body of a Chat Completions request.
 
+use std::sync::Arc;
+
 use async_orchestrator_core::{ChatRole, CompletionRequest, Message, ReplyFormat, StructuredOutput};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Error, Value, value::RawValue};
 
 use super::OpenAiDialect;
 use crate::{
     call::Delivery,
     number,
-    schema::{self, Recursion, Subset, Unions},
+    schema::{self, Recursion, Rewritten, Subset, Unions},
 };
 
 /// What OpenAI's strict mode enforces (its guide to structured outputs, read in autumn 2026). Lengths of strings are not among it.
@@ -38,90 +41,137 @@ pub(super) struct RequestStyle {
     pub(super) structured_output: StructuredOutput,
     pub(super) takes_temperature: bool,
     pub(super) output_tokens_max: Option<u32>,
+    pub(super) schemas: Rewritten<Option<Sent>>,
+}
+
+/// The body as it is sent. It borrows what it can: a conversation is copied once, into the bytes that go out.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Format<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<bool>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Format<'a> {
+    JsonObject,
+    JsonSchema { json_schema: Named<'a> },
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+    schema: Arc<RawValue>,
+}
+
+/// A schema in the form in which it is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    strict: Option<bool>,
+    schema: Arc<RawValue>,
 }
 
 impl RequestStyle {
-    pub(super) fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Value {
-        let mut body = Map::new();
-        let mut set = |key: &str, value: Value| body.insert(key.to_owned(), value);
+    pub(super) fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Result<String, Error> {
         let format = self.format(&request.format);
-        set("model", json!(self.model));
-        set("messages", self.messages(request, format.as_ref()));
-        if let Some(limit) = request.max_output_tokens {
-            let key = match self.dialect {
-                OpenAiDialect::Official => "max_completion_tokens",
-                OpenAiDialect::Compatible => "max_tokens",
-            };
-            // More than the model can give is refused by the vendor, not rounded down.
-            set(key, json!(limit.min(self.output_tokens_max.unwrap_or(u32::MAX))));
-        }
-        if self.takes_temperature {
-            if let Some(temperature) = request.temperature {
-                set("temperature", number::rounded(temperature, 0.0..=2.0));
-            }
-            // A model that fixes its sampling has no use for a seed either. The protocol's number is signed.
-            if let Some(seed) = request.seed {
-                set("seed", json!(seed & (u64::MAX >> 1)));
-            }
-        }
-        if !request.stop.is_empty() {
-            set("stop", json!(request.stop));
-        }
-        if let Some(format) = format {
-            set("response_format", format);
-        }
-        if self.dialect == OpenAiDialect::Official {
-            set("store", json!(false));
-        }
-        set("stream", json!(delivery == Delivery::Streamed));
-        if delivery == Delivery::Streamed {
-            set("stream_options", json!({"include_usage": true}));
-        }
-        Value::Object(body)
+        // More than the model can give is refused by the vendor, not rounded down.
+        let limit =
+            request.max_output_tokens.map(|limit| limit.min(self.output_tokens_max.unwrap_or(u32::MAX)));
+        let is_official = self.dialect == OpenAiDialect::Official;
+        let is_streamed = delivery == Delivery::Streamed;
+        // A model that fixes its sampling has no use for a seed either. The protocol's number is signed.
+        let samples = self.takes_temperature;
+        serde_json::to_string(&Body {
+            model: &self.model,
+            messages: self.messages(request, format.as_ref()),
+            max_completion_tokens: limit.filter(|_| is_official),
+            max_tokens: limit.filter(|_| !is_official),
+            temperature: request
+                .temperature
+                .filter(|_| samples)
+                .map(|temperature| number::rounded(temperature, 0.0..=2.0)),
+            seed: request.seed.filter(|_| samples).map(|seed| seed & (u64::MAX >> 1)),
+            stop: &request.stop,
+            response_format: format,
+            store: is_official.then_some(false),
+            stream: is_streamed,
+            stream_options: is_streamed.then_some(StreamOptions { include_usage: true }),
+        })
     }
 
-    fn messages(&self, request: &CompletionRequest, format: Option<&Value>) -> Value {
-        let mut messages: Vec<Value> = request.messages.iter().map(|message| self.message(message)).collect();
-        let is_any_object = format.is_some_and(|format| format["type"] == "json_object");
+    fn messages<'a>(&self, request: &'a CompletionRequest, format: Option<&Format<'_>>) -> Vec<Said<'a>> {
+        let said = |message: &'a Message| Said { role: self.role(message.role), content: &message.content };
+        let mut messages: Vec<Said<'a>> = request.messages.iter().map(said).collect();
         let says_json = |message: &Message| message.content.to_ascii_lowercase().contains("json");
-        if is_any_object && !request.messages.iter().any(says_json) {
+        if matches!(format, Some(Format::JsonObject)) && !request.messages.iter().any(says_json) {
             // The vendor refuses this format for a conversation without the word.
-            messages.push(self.message(&Message::system("Answer with one JSON object and nothing else.")));
+            let content = "Answer with one JSON object and nothing else.";
+            messages.push(Said { role: self.role(ChatRole::System), content });
         }
-        Value::Array(messages)
+        messages
     }
 
-    fn message(&self, message: &Message) -> Value {
-        let role = match (message.role, self.dialect) {
+    const fn role(&self, role: ChatRole) -> &'static str {
+        match (role, self.dialect) {
             (ChatRole::System, OpenAiDialect::Official) => "developer",
             (ChatRole::System, OpenAiDialect::Compatible) => "system",
             (ChatRole::User, _) => "user",
             (ChatRole::Assistant, _) => "assistant",
-        };
-        json!({"role": role, "content": message.content})
+        }
     }
 
     /// The `response_format`; `None` where only the prompt asks for JSON.
-    fn format(&self, format: &ReplyFormat) -> Option<Value> {
+    fn format<'a>(&self, format: &'a ReplyFormat) -> Option<Format<'a>> {
         let ReplyFormat::JsonSchema { name, schema } = format else { return None };
         match self.structured_output {
-            StructuredOutput::JsonSchema => self.json_schema(name, schema),
-            StructuredOutput::JsonObject => Some(json!({"type": "json_object"})),
+            StructuredOutput::JsonSchema => {
+                let Sent { strict, schema } = self.schemas.get(schema, |schema| self.rewrite(schema))?;
+                Some(Format::JsonSchema { json_schema: Named { name, strict, schema } })
+            }
+            StructuredOutput::JsonObject => Some(Format::JsonObject),
             _ => None,
         }
     }
 
-    fn json_schema(&self, name: &str, schema: &Value) -> Option<Value> {
-        let format = |json_schema: Value| Some(json!({"type": "json_schema", "json_schema": json_schema}));
+    fn rewrite(&self, schema: &Value) -> Option<Sent> {
+        let sent = |strict, schema: &Value| Some(Sent { strict, schema: schema::written(schema)? });
         let whole = schema::without_identity(schema);
         match self.dialect {
-            OpenAiDialect::Compatible => format(json!({"name": name, "schema": whole})),
+            OpenAiDialect::Compatible => sent(None, &whole),
             OpenAiDialect::Official => match STRICT.rewrite(schema) {
-                Ok(subset) => format(json!({"name": name, "strict": true, "schema": subset})),
+                Ok(subset) => sent(Some(true), &subset),
                 // Not enforced, but the model sees it.
-                Err(_) if schema::is_object(schema) => {
-                    format(json!({"name": name, "strict": false, "schema": whole}))
-                }
+                Err(_) if schema::is_object(schema) => sent(Some(false), &whole),
                 Err(_) => None,
             },
         }

@@ -39,7 +39,7 @@ fn format() -> impl Strategy<Value = ReplyFormat> {
     prop_oneof![
         Just(ReplyFormat::Text),
         prop::collection::vec(section, 0..3).prop_map(ReplyFormat::Sections),
-        (text(), schema()).prop_map(|(name, schema)| ReplyFormat::JsonSchema { name, schema }),
+        (text(), schema()).prop_map(|(name, schema)| ReplyFormat::JsonSchema { name, schema: schema.into() }),
     ]
 }
 
@@ -54,7 +54,7 @@ fn a_request() -> impl Strategy<Value = CompletionRequest> {
         prop::option::of(0u64..2),
     )
         .prop_map(|(messages, format, max_output_tokens, temperature, stop, seed)| CompletionRequest {
-            messages,
+            messages: messages.into(),
             format,
             max_output_tokens,
             temperature,
@@ -101,8 +101,8 @@ fn where_a_text_ends_is_part_of_the_key() {
     let base = CompletionRequest::default();
     let stop =
         |texts: [&str; 2]| CompletionRequest { stop: texts.map(str::to_owned).to_vec(), ..base.clone() };
-    let named = |name: &str, schema| {
-        let format = ReplyFormat::JsonSchema { name: name.to_owned(), schema };
+    let named = |name: &str, schema: Value| {
+        let format = ReplyFormat::JsonSchema { name: name.to_owned(), schema: schema.into() };
         CompletionRequest { format, ..base.clone() }
     };
     let keys = [

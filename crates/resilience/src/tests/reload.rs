@@ -41,9 +41,8 @@ impl Place {
 }
 
 fn config(change: impl FnOnce(&mut ResilienceConfig)) -> ResilienceConfig {
-    let mut config = ResilienceConfig::default();
-    config.coalesce = crate::Coalescing::Off;
-    config.hedge = None;
+    let mut config =
+        ResilienceConfig { coalesce: crate::Coalescing::Off, hedge: None, ..ResilienceConfig::default() };
     change(&mut config);
     config
 }

@@ -230,7 +230,7 @@ pub(super) async fn too_long(combo: Combo) -> Finding {
         Ok(world) => world,
         Err(why) => return Finding::failed(why),
     };
-    let long = CompletionRequest { messages: vec![Message::user("word ".repeat(400))], ..request() };
+    let long = CompletionRequest { messages: vec![Message::user("word ".repeat(400))].into(), ..request() };
     for _ in 0..6 {
         let got = world.ask_with(&long, limits(5_000, 3_000, 1_000), Deadline::NEVER).await;
         judge.saw(&got);

@@ -9,7 +9,7 @@ async fn the_request_has_the_form_of_its_server_and_model() {
     let schema =
         json!({"$id": "urn:x", "type": "object", "properties": {"a": {"type": "string", "maxLength": 3}}});
     let mut asked = question();
-    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema };
+    asked.format = ReplyFormat::JsonSchema { name: "reply".to_owned(), schema: schema.into() };
     asked.max_output_tokens = Some(1_000_000);
     asked.temperature = Some(0.7);
     asked.seed = Some(u64::MAX);
