@@ -17,9 +17,15 @@ pub struct NotCanonical(#[source] serde_json::Error);
 /// # Errors
 /// If `value` does not serialise (a map with keys that are no strings).
 pub fn canonical_json(value: &impl Serialize) -> Result<String, NotCanonical> {
-    let mut value = serde_json::to_value(value).map_err(NotCanonical)?;
-    sort_keys(&mut value);
-    Ok(value.to_string())
+    let value = serde_json::to_value(value).map_err(NotCanonical)?;
+    Ok(canonical_text(&value))
+}
+
+/// `value` as canonical JSON; see [`canonical_json`]. Nothing of it is copied but into the text.
+pub fn canonical_text(value: &Value) -> String {
+    let mut text = String::with_capacity(1_024);
+    write(value, &mut text);
+    text
 }
 
 /// The hash of `bytes`.
@@ -73,14 +79,46 @@ fn quoted(text: &str) -> Result<String, NotCanonical> {
     serde_json::to_string(text).map_err(NotCanonical)
 }
 
-fn sort_keys(value: &mut Value) {
+fn write(value: &Value, text: &mut String) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(sort_keys),
-        Value::Object(map) => {
-            map.values_mut().for_each(sort_keys);
-            map.sort_keys();
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (index, (key, item)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_text(key, text);
+                text.push(':');
+                write(item, text);
+            }
+            text.push('}');
+        }
+        Value::String(string) => write_text(string, text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
+    }
+}
+
+/// A text in quotes. Most need no escapes and are copied as they are.
+fn write_text(string: &str, text: &mut String) {
+    if string.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        // A text can always be written.
+        text.push_str(&serde_json::to_string(string).unwrap_or_default());
+    } else {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
     }
 }
 

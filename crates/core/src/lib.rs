@@ -48,7 +48,7 @@ pub use deliberation::{
 };
 pub use error::{Cause, ErrorKind, Fault, Guard, TimeoutPhase};
 pub use event::{Event, EventKind, Observer, PlannedSeat};
-pub use hash::{NotCanonical, canonical_hash, canonical_json, content_hash, prompt_hash};
+pub use hash::{NotCanonical, canonical_hash, canonical_json, canonical_text, content_hash, prompt_hash};
 pub use journal::{HistoryStore, Journal, JournalBody, JournalEntry, StoreError};
 pub use money::{InvalidAmount, MicroUsd, Price};
 pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider};

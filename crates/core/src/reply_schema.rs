@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::canonical_json;
+use crate::canonical_text;
 
 /// The schema of a reply, JSON Schema 2020-12. Cheap to clone; two are equal if their documents are.
 ///
@@ -44,10 +44,9 @@ impl ReplySchema {
         &self.0.text
     }
 
-    /// The document as canonical JSON; see [`canonical_json`].
+    /// The document as canonical JSON; see [`canonical_text`].
     pub fn canonical(&self) -> &str {
-        // A value always has a canonical form.
-        self.0.canonical.get_or_init(|| canonical_json(&self.0.value).unwrap_or_default())
+        self.0.canonical.get_or_init(|| canonical_text(&self.0.value))
     }
 
     /// Whether both are one and the same in memory: what was worked out for one holds for the other. Different documents never are; equal

@@ -199,6 +199,10 @@ impl Wire for Anthropic {
         response::read(reply)
     }
 
+    fn read_usual(body: &[u8]) -> Option<Reply> {
+        response::read_usual(body)
+    }
+
     fn decoder() -> stream::Decoder {
         stream::Decoder::default()
     }

@@ -46,6 +46,9 @@ pub(crate) trait Wire: fmt::Debug + Send + Sync {
     /// Reads a whole reply.
     fn read(reply: &Value) -> Result<Reply, ProviderError>;
 
+    /// Reads the usual reply without building a document first; `None` where it is anything else, an error above all.
+    fn read_usual(body: &[u8]) -> Option<Reply>;
+
     /// A reader for one stream.
     fn decoder() -> Self::Decoder;
 
@@ -94,8 +97,8 @@ impl<W: Wire> HttpProvider<W> {
     pub(crate) async fn complete(&self, request: &CompletionRequest) -> Result<Completion, ProviderError> {
         let body = self.body(request, Delivery::Whole)?;
         let (answer, redactor) = self.exchange.post(&self.completions, body, Delivery::Whole).await?;
-        let (value, request_id) = self.exchange.read_json(answer, &redactor).await?;
-        W::read(&value)
+        let (reply, request_id) = self.exchange.read_reply::<W>(answer, &redactor).await?;
+        reply
             .and_then(|reply| reply.into_completion(&self.capabilities.target, request.input_bytes()))
             .map(|completion| reply::with_header_id(completion, request_id.as_deref()))
             .map_err(|error| {

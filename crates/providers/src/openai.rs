@@ -189,6 +189,10 @@ impl Wire for OpenAi {
         response::read(reply)
     }
 
+    fn read_usual(body: &[u8]) -> Option<Reply> {
+        response::read_usual(body)
+    }
+
     fn decoder() -> stream::Decoder {
         stream::Decoder::default()
     }

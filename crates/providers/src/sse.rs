@@ -115,7 +115,7 @@ impl SseParser {
             self.at = At::Later;
             *input = input.strip_prefix(b"\n").unwrap_or(input);
         }
-        let Some(end) = input.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+        let Some(end) = memchr::memchr2(b'\n', b'\r', input) else {
             self.keep(input);
             *input = &[];
             return None;
@@ -166,7 +166,7 @@ impl SseParser {
             self.name.clear();
             return false;
         }
-        let (field, value) = match line.iter().position(|byte| *byte == b':') {
+        let (field, value) = match memchr::memchr(b':', line) {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &line[line.len()..]),
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_orchestrator_core::{
     Answer, BallotRecord, Cause, Confidence, ConfidenceBasis, DECISION_SCHEMA, DecisionRecord, Dissent,
     JournalBody, LogRecord, ModelRef, ProposalRecord, Role, SeatId, SeatRecord, Status, StopReason, Tally,
-    Versions, canonical_hash,
+    Versions, canonical_hash, canonical_text, content_hash,
 };
 
 use serde_json::Value;
@@ -239,5 +239,5 @@ pub(crate) fn decision_hash(record: &DecisionRecord) -> Result<String, CouncilEr
             attempts.sort_by_cached_key(name);
         }
     }
-    canonical_hash(&value).map_err(CouncilError::Record)
+    Ok(content_hash(canonical_text(&value).as_bytes()))
 }

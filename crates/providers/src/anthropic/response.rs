@@ -1,6 +1,9 @@
 //! Reads a Messages reply, and the parts that a streamed one shares with it.
 
+use std::borrow::Cow;
+
 use async_orchestrator_core::{ErrorKind, FinishReason, ProviderError, Usage};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 use crate::{
@@ -24,6 +27,51 @@ pub(super) fn read(reply: &Value) -> Result<Reply, ProviderError> {
             .map_or(Ending::Finished(FinishReason::Other), ending),
         usage: usage.total(),
         id: reply.get("id").and_then(crate::call::plain_id),
+    })
+}
+
+/// The usual reply: texts and nothing else. Whatever it does not fit (an error, thinking, a repeated key) is read as any JSON.
+#[derive(Deserialize)]
+struct Usual<'a> {
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow)]
+    content: Vec<Block<'a>>,
+    #[serde(borrow)]
+    stop_reason: Text<'a>,
+    usage: Value,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    text: String,
+}
+
+/// Borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Reads a usual reply without building a document first.
+pub(super) fn read_usual(body: &[u8]) -> Option<Reply> {
+    let mut usual: Usual<'_> = serde_json::from_slice(body).ok()?;
+    if usual.error.is_some() || usual.content.iter().any(|block| block.kind.0 != "text") {
+        return None;
+    }
+    let mut usage = Tokens::default();
+    usage.merge(Some(&usual.usage));
+    let text = match usual.content.as_mut_slice() {
+        [only] => std::mem::take(&mut only.text),
+        several => several.iter().map(|block| &*block.text).collect(),
+    };
+    Some(Reply {
+        text,
+        ending: ending(&usual.stop_reason.0),
+        usage: usage.total(),
+        id: usual.id.and_then(|id| crate::call::plain_text_id(&id.0)),
     })
 }
 

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::{
-    Delivery,
+    Delivery, Reply, Wire,
     stream::{Decode, EventStream},
 };
 use crate::{
@@ -105,6 +105,27 @@ impl Exchange {
         answer: Answer,
         redactor: &Redactor,
     ) -> Result<(Value, Option<String>), ProviderError> {
+        self.read_body(answer, redactor, |_| None::<Value>, Ok).await
+    }
+
+    /// Reads a whole reply and the request's id. That the reply is no good is told apart from a failed exchange.
+    pub(super) async fn read_reply<W: Wire>(
+        &self,
+        answer: Answer,
+        redactor: &Redactor,
+    ) -> Result<(Result<Reply, ProviderError>, Option<String>), ProviderError> {
+        let usual = |body: &[u8]| W::read_usual(body).map(Ok);
+        self.read_body(answer, redactor, usual, |value| Ok(W::read(&value))).await
+    }
+
+    /// Reads a body by `usual`, or as any JSON by `other`.
+    async fn read_body<T>(
+        &self,
+        answer: Answer,
+        redactor: &Redactor,
+        usual: impl FnOnce(&[u8]) -> Option<T>,
+        other: impl FnOnce(Value) -> Result<T, ProviderError>,
+    ) -> Result<(T, Option<String>), ProviderError> {
         let id = request_id(&answer.headers);
         let failed = |kind, detail: String| {
             let id = id.as_deref().and_then(|id| redactor.name(id));
@@ -125,6 +146,9 @@ impl Exchange {
         if body.iter().all(u8::is_ascii_whitespace) {
             return failed(ErrorKind::Malformed, "the reply is empty".to_owned());
         }
+        if let Some(read) = usual(&body) {
+            return Ok((read, id.and_then(|id| redactor.id(&id))));
+        }
         // serde_json's messages may quote what was read, so only the place is told.
         let value: Value = match serde_json::from_slice(&body) {
             Ok(value) => value,
@@ -138,7 +162,7 @@ impl Exchange {
         };
         match VendorError::read(&value) {
             Some(error) => Err(self.vendor_failed(&error, redactor, id)),
-            None => Ok((value, id.and_then(|id| redactor.id(&id)))),
+            None => Ok((other(value)?, id.and_then(|id| redactor.id(&id)))),
         }
     }
 

@@ -57,6 +57,9 @@ impl Readers {
     pub(super) fn wake_all_but(&self, gone: Option<u64>) {
         let mut waiting = lock(&self.0);
         waiting.next = Turn::Drive;
+        if waiting.wakers.is_empty() {
+            return;
+        }
         let mut wakers = mem::take(&mut waiting.wakers);
         drop(waiting);
         let gone = gone.and_then(|reader| wakers.remove(&reader));
