@@ -65,8 +65,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "chaos",
-        options: &["--filter", "--json"],
-        help: "  chaos [--filter ROW] [--json FILE]
+        options: &["--filter", "--seed", "--json"],
+        help: "  chaos [--filter ROW] [--seed N] [--json FILE]
       Plays every fault against the default stack: whole and streamed, both formats, with a fallback
       and without. ROW is a number or a part of a name. Fails when one case fails.",
         run: chaos::run,

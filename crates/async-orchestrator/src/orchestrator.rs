@@ -51,20 +51,25 @@ impl AsyncOrchestrator {
     /// Only when nobody could answer, when the request cannot be asked, or when it is strict and the quorum was not reached. A role that
     /// failed is no error: the result's heading and record name it.
     pub async fn process_request(&self, request: TriageRequest) -> Result<Orchestrated, Error> {
-        self.stream_request(request).outcome().await
+        // The same run as the stream's, with nobody listening beside the builder's observers.
+        self.run(request, None).outcome().await
     }
 
     /// Answers `request` and hands out what happens meanwhile.
     ///
     /// The run goes on only while the stream is read, and dropping the stream cancels everything below it.
     pub fn stream_request(&self, request: TriageRequest) -> RunStream {
+        let events: Arc<EventQueue> = Arc::default();
+        self.run(request, Some(events))
+    }
+
+    fn run(&self, request: TriageRequest, events: Option<Arc<EventQueue>>) -> RunStream {
         let inner = self.inner();
         let request = inner.defaults.fill(request);
         let (id, seed) = fresh_id(inner.seed);
         let run = RunId::new(id);
-        let events = Arc::new(EventQueue::default());
         let mut observers = inner.observers.clone();
-        observers.push(Arc::clone(&events) as Arc<dyn Observer>);
+        observers.extend(events.iter().map(|events| Arc::clone(events) as Arc<dyn Observer>));
         let sink = EventSink::new(run.clone(), inner.clock.now(), Arc::clone(&inner.clock), observers);
         let inputs = RunInputs { run: run.clone(), seed, events: sink };
         let work = Box::pin(async move { inner.council.run(&request, inputs).await });
@@ -165,7 +170,8 @@ type Work = Pin<Box<dyn Future<Output = Result<DecisionRecord, CouncilError>> + 
 /// When the stream has ended, [`RunStream::outcome`] gives the result at once.
 pub struct RunStream {
     run: RunId,
-    events: Arc<EventQueue>,
+    /// `None` where only the outcome is wanted.
+    events: Option<Arc<EventQueue>>,
     work: Option<Work>,
     outcome: Option<Result<DecisionRecord, CouncilError>>,
 }
@@ -179,6 +185,10 @@ impl RunStream {
     /// The next event; `None` when the run has ended.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    fn pop(&self) -> Option<Event> {
+        self.events.as_ref()?.pop()
     }
 
     /// Runs to the end, passing over what events are left, and gives the result.
@@ -199,7 +209,7 @@ impl Stream for RunStream {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        if let Some(event) = self.events.pop() {
+        if let Some(event) = self.pop() {
             return Poll::Ready(Some(event));
         }
         let Some(work) = self.work.as_mut() else { return Poll::Ready(None) };
@@ -208,7 +218,7 @@ impl Stream for RunStream {
             self.outcome = Some(outcome);
             self.work = None;
         }
-        match (self.events.pop(), &self.work) {
+        match (self.pop(), &self.work) {
             (Some(event), _) => Poll::Ready(Some(event)),
             (None, None) => Poll::Ready(None),
             (None, Some(_)) => Poll::Pending,

@@ -3,6 +3,7 @@
 //! A row is a promise with a number. It is judged on real sockets against the simulator, or against bytes that no well-behaved server
 //! would send. Times are the real clock's, so limits in it are wide: what is judged is behaviour, not speed.
 
+mod identities;
 mod judge;
 mod raw;
 mod report;
@@ -33,6 +34,8 @@ pub(crate) struct Row {
 pub struct Selection {
     /// Only the row of this number, or those whose name holds this text.
     pub filter: Option<String>,
+    /// What everything drawn by lot is drawn from; unset, always the same.
+    pub seed: Option<u64>,
 }
 
 impl Selection {
@@ -52,6 +55,7 @@ pub async fn run(selection: &Selection, mut on_case: impl FnMut(&Case)) -> Repor
     let mut report = Report::default();
     for row in rows::ALL.iter().filter(|row| selection.takes(row)) {
         for combo in Combo::all() {
+            let combo = selection.seed.map_or(combo, |seed| combo.seeded(seed));
             let limit = TokioClock.sleep(CASE_LIMIT);
             let finding = match select((row.run)(combo), limit).await {
                 Either::Left((finding, _)) => finding,
@@ -71,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_judged_and_open_ones_are_no_success() {
-        let pick = |text: &str| Selection { filter: Some(text.to_owned()) };
+        let pick = |text: &str| Selection { filter: Some(text.to_owned()), ..Selection::default() };
         let cut = run(&pick("cut or ended"), |_| {}).await;
         assert_eq!((cut.cases.len(), cut.failed(), cut.rows_passed()), (8, 0, 1), "{cut:?}");
         assert_eq!(cut.count(|verdict| matches!(verdict, Verdict::NotApplicable(_))), 4);

@@ -1,4 +1,4 @@
-//! Plays the fault matrix and prints it: `chaos [--filter ROW] [--json FILE]`. It fails when one case fails.
+//! Plays the fault matrix and prints it: `chaos [--filter ROW] [--seed NUMBER] [--json FILE]`. It fails when one case fails.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its table")]
 
@@ -15,8 +15,9 @@ async fn main() -> ExitCode {
         match (argument.as_str(), arguments.next()) {
             ("--filter", Some(text)) => selection.filter = Some(text),
             ("--json", Some(path)) => json = Some(path),
+            ("--seed", Some(number)) if number.parse::<u64>().is_ok() => selection.seed = number.parse().ok(),
             _ => {
-                eprintln!("error: usage: chaos [--filter ROW] [--json FILE]");
+                eprintln!("error: usage: chaos [--filter ROW] [--seed NUMBER] [--json FILE]");
                 return ExitCode::from(2);
             }
         }

@@ -1,6 +1,7 @@
 //! The list of faults, by number.
 
 mod bodies;
+mod lives;
 mod loads;
 mod refusals;
 mod times;
@@ -38,34 +39,18 @@ pub(super) const ALL: &[Row] = rows! {
     19 "endless bodies and events" bodies::endless;
     20 "a slow trickle" times::a_trickle;
     21 "the caller goes away" times::the_caller_leaves;
-    22 "a slow reader" open_slow_reader;
+    22 "a slow reader" lives::a_slow_reader;
     23 "down, and back again" loads::down_and_back;
     24 "slow without errors" loads::slow_without_errors;
     25 "every tier down" loads::every_tier_down;
     26 "a thousand callers, a dead upstream" loads::a_storm;
-    27 "a token limit and five callers" open_token_limit;
+    27 "a token limit and five callers" lives::a_token_limit;
     28 "a thousand identical calls" loads::identical_calls;
     29 "kill -9, full disk, clock set back" open_journal;
-    30 "a role fails for good" open_role;
-    31 "settings reloaded under streams" open_reload;
+    30 "a role fails for good" lives::a_role_fails;
+    31 "settings reloaded under streams" lives::a_reload;
 };
-
-async fn open_slow_reader(_: Combo) -> Finding {
-    Finding::open("the matrix does not measure memory yet")
-}
-
-async fn open_token_limit(_: Combo) -> Finding {
-    Finding::open("judged in simulated time by the tests of the limit, not here yet")
-}
 
 async fn open_journal(_: Combo) -> Finding {
     Finding::open("there is no journal on disk yet")
-}
-
-async fn open_role(_: Combo) -> Finding {
-    Finding::open("judged by the cross-crate tests, not here yet")
-}
-
-async fn open_reload(_: Combo) -> Finding {
-    Finding::open("settings are not reloaded yet")
 }

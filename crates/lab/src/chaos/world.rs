@@ -14,7 +14,7 @@ use async_orchestrator_providers::{
     AnthropicConfig, AnthropicCredential, AnthropicProvider, Catalogue, ModelEntry, OpenAiConfig,
     OpenAiProvider, Transport, TransportConfig,
 };
-use async_orchestrator_resilience::{ResilienceConfig, Stack, Target, TokioClock};
+use async_orchestrator_resilience::{ResilienceConfig, Stack, Target, TargetLimits, TokioClock};
 use async_orchestrator_simulator::{Persona, Simulator, SimulatorHandle};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct Combo {
     pub format: Format,
     /// With a fallback or without.
     pub backup: Backup,
+    /// What everything drawn by lot is drawn from.
+    pub seed: u64,
 }
 
 impl Combo {
@@ -65,9 +67,15 @@ impl Combo {
     pub fn all() -> impl Iterator<Item = Self> {
         [Delivery::Whole, Delivery::Streamed].into_iter().flat_map(|delivery| {
             [Format::OpenAi, Format::Anthropic].into_iter().flat_map(move |format| {
-                [Backup::None, Backup::Present].map(|backup| Self { delivery, format, backup })
+                [Backup::None, Backup::Present].map(|backup| Self { delivery, format, backup, seed: 7 })
             })
         })
+    }
+
+    /// The same with another seed.
+    pub(super) const fn seeded(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 
     pub(super) fn has_backup(self) -> bool {
@@ -93,11 +101,24 @@ impl fmt::Display for Combo {
 pub(super) const PRIMARY: &str = "primary";
 pub(super) const BACKUP: &str = "backup";
 
+/// What a row needs beside the usual.
+#[derive(Default)]
+pub(super) struct Setup {
+    /// Where the primary is; the simulator otherwise.
+    pub(super) address: Option<String>,
+    /// How servers are reached.
+    pub(super) transport: TransportConfig,
+    /// What the primary may be asked.
+    pub(super) traffic: TargetLimits,
+}
+
 /// A case's world.
 pub(super) struct World {
     pub(super) simulator: SimulatorHandle,
     pub(super) provider: Arc<dyn LlmProvider>,
     pub(super) stack: Stack,
+    /// What the stack was built of.
+    pub(super) targets: Vec<Target>,
     combo: Combo,
 }
 
@@ -169,25 +190,37 @@ impl World {
         config: ResilienceConfig,
         address: Option<String>,
     ) -> Result<Self, String> {
+        let setup = Setup { address, ..Setup::default() };
+        Self::set_up(combo, primary, config, setup).await
+    }
+
+    /// The same, with what else a row needs.
+    pub(super) async fn set_up(
+        combo: Combo,
+        primary: Persona,
+        config: ResilienceConfig,
+        setup: Setup,
+    ) -> Result<Self, String> {
         let simulator = Simulator::builder()
-            .seed(7)
+            .seed(combo.seed)
             .model(PRIMARY, primary)
             .model(BACKUP, Persona::new())
             .start()
             .await
             .map_err(|error| error.to_string())?;
         let clock: Arc<dyn Clock> = Arc::new(TokioClock);
-        let transport = Transport::new(TransportConfig::default(), Arc::clone(&clock))
-            .map_err(|error| error.to_string())?;
-        let stack = Stack::try_new(clock, config, 7).map_err(|error| error.to_string())?;
+        let transport =
+            Transport::new(setup.transport, Arc::clone(&clock)).map_err(|error| error.to_string())?;
+        let stack = Stack::try_new(clock, config, combo.seed).map_err(|error| error.to_string())?;
         let own = simulator.base_url();
-        let mut targets =
-            vec![target(combo.format, address.as_deref().unwrap_or(&own), PRIMARY, 8_000, &transport)?];
+        let address = setup.address.as_deref().unwrap_or(&own);
+        let primary = target(combo.format, address, PRIMARY, 8_000, &transport)?;
+        let mut targets = vec![primary.traffic(setup.traffic)];
         if combo.has_backup() {
             targets.push(target(combo.format, &own, BACKUP, 100_000, &transport)?);
         }
-        let provider = stack.provider(targets).map_err(|error| error.to_string())?;
-        Ok(Self { simulator, provider, stack, combo })
+        let provider = stack.provider(targets.clone()).map_err(|error| error.to_string())?;
+        Ok(Self { simulator, provider, stack, targets, combo })
     }
 
     pub(super) fn calls(&self, model: &str) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io};
 
-use async_orchestrator_core::{ErrorKind, ProviderError, TimeoutPhase};
+use async_orchestrator_core::{ErrorKind, ProviderError, RetryAdvice, TimeoutPhase};
 
 use super::connect::{BoxError, ConnectTimedOut, NameNotFound, ProxyFailed};
 
@@ -13,12 +13,19 @@ use super::connect::{BoxError, ConnectTimedOut, NameNotFound, ProxyFailed};
 pub struct TransportError {
     kind: ErrorKind,
     detail: String,
+    retry_advice: Option<RetryAdvice>,
     source: Option<BoxError>,
 }
 
 impl TransportError {
     pub(crate) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), source: None }
+        Self { kind, detail: detail.into(), retry_advice: None, source: None }
+    }
+
+    /// Asking the same address again gives the same.
+    fn for_good(mut self) -> Self {
+        self.retry_advice = Some(RetryAdvice::Never);
+        self
     }
 
     fn caused_by(mut self, source: BoxError) -> Self {
@@ -51,8 +58,8 @@ impl Error for TransportError {
 
 impl From<TransportError> for ProviderError {
     fn from(error: TransportError) -> Self {
-        let TransportError { kind, detail, source } = error;
-        let failed = Self::new(kind).with_detail(detail);
+        let TransportError { kind, detail, retry_advice, source } = error;
+        let failed = Self::new(kind).with_detail(detail).with_retry_advice(retry_advice);
         match source {
             Some(source) => failed.with_source(source),
             None => failed,
@@ -114,13 +121,15 @@ fn connecting(error: &hyper_util::client::legacy::Error, host: &str) -> Transpor
     }
     let by = if find::<ProxyFailed>(error).is_some() { " through the proxy" } else { "" };
     if let Some(tls) = find::<rustls::Error>(error) {
-        return unavailable(match tls {
-            rustls::Error::InvalidCertificate(reason) => format!(
+        return match tls {
+            // Who somebody is does not change by asking again.
+            rustls::Error::InvalidCertificate(reason) => unavailable(format!(
                 "the certificate of {host} is not trusted ({reason}): check the address, the clock, or name the \
                  issuer's certificate in SSL_CERT_FILE"
-            ),
-            other => format!("no secure connection to {host}{by} ({other})"),
-        });
+            ))
+            .for_good(),
+            other => unavailable(format!("no secure connection to {host}{by} ({other})")),
+        };
     }
     if find::<NameNotFound>(error).is_some() {
         return unavailable(format!("the name {host}{by} cannot be resolved: check the address"));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_orchestrator_core::{Clock, Deadline, ErrorKind, TimeoutPhase};
+use async_orchestrator_providers::TransportConfig;
 use async_orchestrator_resilience::TokioClock;
 use async_orchestrator_simulator::{Fault, FaultRule, Latency, Persona};
 use futures_util::{
@@ -12,9 +13,10 @@ use futures_util::{
 
 use crate::chaos::{
     Combo,
+    identities::Identity,
     judge::{Finding, Judge},
     raw::{Raw, Then},
-    world::{BACKUP, PRIMARY, World, limits, own_sample, quick, request},
+    world::{BACKUP, PRIMARY, Setup, World, limits, own_sample, quick, request},
 };
 
 pub(super) async fn no_connection(combo: Combo) -> Finding {
@@ -50,7 +52,42 @@ pub(super) async fn no_connection(combo: Combo) -> Finding {
         }
         judge.upstream(&world);
     }
+    for identity in Identity::ALL {
+        if let Err(why) = wrong_identity(combo, identity, &mut judge).await {
+            return Finding::failed(why);
+        }
+    }
     judge.finding()
+}
+
+/// A server that cannot prove to be the one that was asked for.
+async fn wrong_identity(combo: Combo, identity: Identity, judge: &mut Judge) -> Result<(), String> {
+    let told = identity.told();
+    let server = identity.serve().await?;
+    let mut transport = TransportConfig::default();
+    transport.roots = identity.roots();
+    let setup = Setup { address: Some(server.base_url()), transport, ..Setup::default() };
+    let world = World::set_up(combo, Persona::new(), quick(), setup).await?;
+    let got = world.ask().await;
+    judge.saw(&got);
+    if identity == Identity::Good {
+        let fine = got.outcome.as_ref().is_ok_and(|completion| completion.answered_by.model() == PRIMARY);
+        judge.must(fine, format!("{told}: it answers"));
+        return Ok(());
+    }
+    let attempts = got.attempts(PRIMARY);
+    judge.must(
+        attempts == 1,
+        format!("{told}: asked {attempts} times; an identity does not change by asking"),
+    );
+    judge.must(server.stats().calls_started == 0, format!("{told}: nothing was sent"));
+    if combo.has_backup() {
+        judge.must(got.answered_by(BACKUP), format!("{told}: the next target answers"));
+    } else {
+        let text = got.outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        judge.must(text.contains("certificate"), format!("{told}: the error does not say so: {text}"));
+    }
+    Ok(())
 }
 
 pub(super) async fn silence(combo: Combo) -> Finding {
