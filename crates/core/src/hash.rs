@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{ChatRole, Message, ReplyFormat};
+use crate::{ChatRole, Message, ReplyFormat, canonical};
 
 /// Why a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +17,7 @@ pub struct NotCanonical(#[source] serde_json::Error);
 /// # Errors
 /// If `value` does not serialise (a map with keys that are no strings).
 pub fn canonical_json(value: &impl Serialize) -> Result<String, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(NotCanonical)?;
-    Ok(canonical_text(&value))
+    canonical::write(value).map_err(NotCanonical)
 }
 
 /// `value` as canonical JSON; see [`canonical_json`]. Nothing of it is copied but into the text.
@@ -99,27 +98,20 @@ fn write(value: &Value, text: &mut String) {
                 if index > 0 {
                     text.push(',');
                 }
-                write_text(key, text);
+                quote(key, text);
                 text.push(':');
                 write(item, text);
             }
             text.push('}');
         }
-        Value::String(string) => write_text(string, text),
+        Value::String(string) => quote(string, text),
         Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
     }
 }
 
-/// A text in quotes. Most need no escapes and are copied as they are.
-fn write_text(string: &str, text: &mut String) {
-    if string.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        // A text can always be written.
-        text.push_str(&serde_json::to_string(string).unwrap_or_default());
-    } else {
-        text.push('"');
-        text.push_str(string);
-        text.push('"');
-    }
+fn quote(string: &str, text: &mut String) {
+    // A text can always be written.
+    let _ = canonical::write_text(string, text);
 }
 
 #[cfg(test)]

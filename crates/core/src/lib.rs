@@ -10,6 +10,7 @@
 //! The feature `test-util` exports test doubles of the ports, also for your own tests.
 
 mod budget;
+mod canonical;
 mod capabilities;
 mod clock;
 mod completion;
