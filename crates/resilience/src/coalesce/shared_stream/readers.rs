@@ -17,8 +17,10 @@ use crate::registry::lock;
 pub(super) struct Readers(Mutex<Waiting>);
 
 struct Waiting {
-    /// By the order in which they joined.
-    wakers: BTreeMap<u64, Waker>,
+    /// The only one who waits, as is mostly the case: it costs no allocation.
+    alone: Option<(u64, Waker)>,
+    /// The others, by the order in which they joined.
+    others: BTreeMap<u64, Waker>,
     next: Turn,
 }
 
@@ -34,7 +36,7 @@ pub(super) enum Turn {
 impl Default for Readers {
     fn default() -> Self {
         // The first reader is the first who polls.
-        Self(Mutex::new(Waiting { wakers: BTreeMap::new(), next: Turn::Drive }))
+        Self(Mutex::new(Waiting { alone: None, others: BTreeMap::new(), next: Turn::Drive }))
     }
 }
 
@@ -42,11 +44,15 @@ impl Readers {
     /// Lists `reader` for the next wake-up. The waker that it had listed before comes back, to be dropped when no lock is held.
     pub(super) fn list(&self, reader: u64, waker: &Waker) -> (Turn, Option<Waker>) {
         let mut waiting = lock(&self.0);
-        let replaced = match waiting.wakers.get_mut(&reader) {
+        let replaced = match waiting.listed(reader) {
             Some(listed) if listed.will_wake(waker) => None,
             Some(listed) => Some(mem::replace(listed, waker.clone())),
             None => {
-                waiting.wakers.insert(reader, waker.clone());
+                if waiting.alone.is_none() {
+                    waiting.alone = Some((reader, waker.clone()));
+                } else {
+                    waiting.others.insert(reader, waker.clone());
+                }
                 None
             }
         };
@@ -57,23 +63,37 @@ impl Readers {
     pub(super) fn wake_all_but(&self, gone: Option<u64>) {
         let mut waiting = lock(&self.0);
         waiting.next = Turn::Drive;
-        if waiting.wakers.is_empty() {
-            return;
-        }
-        let mut wakers = mem::take(&mut waiting.wakers);
+        let alone = waiting.alone.take();
+        let others = mem::take(&mut waiting.others);
         drop(waiting);
-        let gone = gone.and_then(|reader| wakers.remove(&reader));
-        for waker in wakers.into_values() {
-            waker.wake();
+        for (reader, waker) in alone.into_iter().chain(others) {
+            if Some(reader) != gone {
+                waker.wake();
+            }
         }
-        drop(gone);
     }
 
     /// Forgets a reader that left. Nobody takes over: everybody else was woken when its turn came, even if it left by a panic in it.
     pub(super) fn forget(&self, reader: u64) {
-        let own = lock(&self.0).wakers.remove(&reader);
+        let own = lock(&self.0).remove(reader);
         // Apart from the line above, which holds the lock to its end.
         drop(own);
+    }
+}
+
+impl Waiting {
+    fn listed(&mut self, reader: u64) -> Option<&mut Waker> {
+        match &mut self.alone {
+            Some((number, waker)) if *number == reader => Some(waker),
+            _ => self.others.get_mut(&reader),
+        }
+    }
+
+    fn remove(&mut self, reader: u64) -> Option<Waker> {
+        match self.alone.take_if(|(number, _)| *number == reader) {
+            Some((_, waker)) => Some(waker),
+            None => self.others.remove(&reader),
+        }
     }
 }
 
