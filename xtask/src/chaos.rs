@@ -12,7 +12,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Problem> {
 fn command(options: &Options) -> CommandLine {
     let mut line =
         CommandLine::cargo("run --quiet --release --package async-orchestrator-lab --bin chaos --");
-    for name in ["--filter", "--json"] {
+    for name in ["--filter", "--seed", "--json"] {
         if let Some(value) = options.value(name) {
             line = line.argument(name).argument(value);
         }
@@ -26,8 +26,9 @@ mod tests {
 
     #[test]
     fn the_choice_reaches_the_lab() {
-        let options = Options::parse(&["--filter=10".to_owned()], &["--filter", "--json"]).unwrap();
+        let given = ["--filter=10".to_owned(), "--seed=3".to_owned()];
+        let options = Options::parse(&given, &["--filter", "--seed", "--json"]).unwrap();
         let line = command(&options).to_string();
-        assert!(line.ends_with("--filter 10") && !line.contains("--json"), "{line}");
+        assert!(line.ends_with("--filter 10 --seed 3") && !line.contains("--json"), "{line}");
     }
 }

@@ -9,6 +9,7 @@ mod chaos;
 mod ci;
 mod fuzz;
 mod layers;
+mod loom;
 mod options;
 mod peers;
 mod problem;
@@ -87,6 +88,13 @@ const TASKS: &[Task] = &[
       outage, hedging, storm, coalescing, cancellation, hours. All take about ten minutes and an idle machine.
       --log keeps the hourly totals of the thousand simulated hours. Fails when one bar does not hold.",
         run: proofs::run,
+    },
+    Task {
+        name: "loom",
+        options: &[],
+        help: "  loom
+      Checks the shared breaker and the retry budget in every order in which threads can meet.",
+        run: loom::run,
     },
     Task {
         name: "fuzz",

@@ -267,6 +267,7 @@ fn catalogue_entry(settings: &ModelSettings) -> ModelEntry {
         price: settings.price(),
         context_window: settings.context_window,
         output_tokens_max: settings.output_tokens_max,
+        continues: settings.continues,
     }
 }
 

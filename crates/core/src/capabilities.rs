@@ -44,6 +44,8 @@ pub struct Capabilities {
     pub prompt_style: PromptStyle,
     /// Whether it takes a temperature.
     pub takes_temperature: bool,
+    /// Whether it goes on from the beginning of a reply that stands as the last message of the conversation.
+    pub continues: bool,
     /// Whether it spends output tokens on reasoning before it writes: its replies need room for that.
     pub reasons: bool,
     /// What must be said beside every answer of it, such as "embedded 135M model, demonstration quality".
@@ -64,6 +66,7 @@ impl Capabilities {
             structured_output: StructuredOutput::PromptOnly,
             prompt_style: PromptStyle::Full,
             takes_temperature: true,
+            continues: false,
             reasons: false,
             notice: None,
             likelihood: None,

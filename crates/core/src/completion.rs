@@ -158,6 +158,8 @@ pub enum Served {
         /// Its age in milliseconds.
         age_ms: u64,
     },
+    /// Two models wrote it: the first broke off after its reader had text, and another one went on.
+    Spliced,
     /// An old answer, because nobody could give a new one. Who reads it must hear of it.
     Stale {
         /// Its age in milliseconds.

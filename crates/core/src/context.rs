@@ -116,6 +116,25 @@ impl AttemptMark {
     }
 }
 
+/// What becomes of a streamed reply that breaks after its reader has text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBroken {
+    /// It begins anew at another model, and its reader is told that the text so far is void: for readers who can take text back.
+    #[default]
+    Restart,
+    /// Another model goes on where it ended, if one of the list can ([`Capabilities::continues`](crate::Capabilities)); otherwise it ends
+    /// with its error: for readers who cannot take text back, such as a person or a program behind a socket.
+    Continue,
+}
+
+impl OnBroken {
+    /// Whether it begins anew.
+    pub fn is_restart(&self) -> bool {
+        *self == Self::Restart
+    }
+}
+
 /// What goes down with a call.
 #[derive(Clone, Debug)]
 pub struct CallContext {
@@ -135,6 +154,8 @@ pub struct CallContext {
     pub attempts: Arc<AtomicU32>,
     /// Whether somebody else's answer may serve it.
     pub reuse: Reuse,
+    /// What becomes of a reply that breaks after its reader has text.
+    pub broken: OnBroken,
     /// Where each attempt notes its begin, for a layer above that wants to know.
     pub mark: Option<Arc<AttemptMark>>,
 }
@@ -157,6 +178,7 @@ impl CallContext {
             events: EventSink::silent(RunId::new("detached"), now),
             attempts: Arc::default(),
             reuse: Reuse::default(),
+            broken: OnBroken::default(),
             mark: None,
         }
     }

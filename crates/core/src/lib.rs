@@ -40,7 +40,7 @@ pub use completion::{
     ChatRole, Completion, CompletionRequest, CompletionStream, FinishReason, Message, PromptRead,
     ReplyFormat, Reuse, Section, Served, StreamEvent,
 };
-pub use context::{AttemptMark, CallContext, EventSink, RunId, millis_between};
+pub use context::{AttemptMark, CallContext, EventSink, OnBroken, RunId, millis_between};
 pub use deadline::{AttemptLimits, Deadline};
 pub use deliberation::{
     AbstainReason, Alarm, Attempt, AttemptOutcome, Audit, Ballot, Claim, Defect, JudgedBy, OkWord, Proposal,

@@ -54,6 +54,16 @@ impl ProviderError {
         self
     }
 
+    /// Adds to the detail for people. It must hold no prompt, answer or key.
+    #[must_use]
+    pub fn with_more_detail(mut self, more: &str) -> Self {
+        self.0.detail = Some(match self.0.detail.take() {
+            Some(detail) => format!("{detail}; {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     /// Says which target failed.
     #[must_use]
     pub fn with_target(mut self, target: ModelRef) -> Self {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration}
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{MicroUsd, Reuse};
+use crate::{MicroUsd, OnBroken, Reuse};
 
 /// How much deliberation the caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -157,6 +157,10 @@ pub struct TriageRequest {
     /// Whether answers that models gave to somebody else may serve this run.
     #[serde(default)]
     pub reuse: Reuse,
+    /// What becomes of an Express answer that breaks while it is streamed. A council's roles are read by nobody outside: they always begin
+    /// anew.
+    #[serde(default, skip_serializing_if = "OnBroken::is_restart")]
+    pub broken: OnBroken,
 }
 
 impl TriageRequest {
@@ -218,6 +222,14 @@ impl TriageRequest {
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.strict = true;
+        self
+    }
+
+    /// Says that an Express answer, once its reader has text, is never taken back: if it breaks, a model that can goes on where it ended,
+    /// and otherwise the run ends with the error.
+    #[must_use]
+    pub fn never_take_back(mut self) -> Self {
+        self.broken = OnBroken::Continue;
         self
     }
 

@@ -143,7 +143,7 @@ impl Council {
         let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
         let limit = request.time_limit.or(self.time_limit);
         let ledger = BudgetLedger::new(Ceilings { cost: request.budget, tokens: request.budget_tokens });
-        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger, request.reuse);
+        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger, request);
         let setting = Setting {
             panel: &self.panel,
             prompts: &self.prompts,

@@ -12,8 +12,8 @@ use std::{
 
 use async_orchestrator_core::{
     BudgetLedger, CallContext, Clock, Completion, CompletionRequest, Deadline, ErrorKind, EventKind,
-    EventSink, LikelihoodTask, LikelihoodVerdict, ProviderError, Reuse, RoleCall, RoleFailure, RoleOutcome,
-    RoleTask, StreamEvent, millis_between,
+    EventSink, LikelihoodTask, LikelihoodVerdict, OnBroken, ProviderError, Reuse, RoleCall, RoleFailure,
+    RoleOutcome, RoleTask, Stage, StreamEvent, TriageRequest, millis_between,
 };
 use futures_util::{
     StreamExt,
@@ -30,6 +30,7 @@ pub(crate) struct Line {
     pub(crate) events: EventSink,
     pub(crate) ledger: Arc<BudgetLedger>,
     pub(crate) reuse: Reuse,
+    pub(crate) broken: OnBroken,
     /// The counter of attempts of every call so far: a call that is dropped never hands in a trail, but it went out.
     attempts: Mutex<Vec<Arc<AtomicU32>>>,
 }
@@ -47,8 +48,14 @@ pub(crate) struct Arrival {
 }
 
 impl Line {
-    pub(crate) fn new(clock: Arc<dyn Clock>, events: EventSink, ledger: BudgetLedger, reuse: Reuse) -> Self {
-        Self { clock, events, ledger: Arc::new(ledger), reuse, attempts: Mutex::default() }
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        events: EventSink,
+        ledger: BudgetLedger,
+        request: &TriageRequest,
+    ) -> Self {
+        let (reuse, broken) = (request.reuse, request.broken);
+        Self { clock, events, ledger: Arc::new(ledger), reuse, broken, attempts: Mutex::default() }
     }
 
     /// How many attempts went out, those of dropped calls included.
@@ -82,6 +89,7 @@ impl Line {
             events: self.events.clone(),
             attempts: Arc::default(),
             reuse: self.reuse,
+            broken: if call.stage == Stage::Answer { self.broken } else { OnBroken::Restart },
             mark: None,
         };
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&context.attempts));

@@ -217,6 +217,7 @@ fn capabilities(config: &AnthropicConfig, target: &ModelRef, catalogue: &Catalog
     capabilities.family = family::of(target.model()).unwrap_or_else(|| target.provider().to_owned());
     capabilities.structured_output = StructuredOutput::JsonSchema;
     capabilities.takes_temperature = family::anthropic_takes_temperature(target.model());
+    capabilities.continues = family::anthropic_continues(target.model());
     if let Some(facts) = catalogue.facts(target, ProviderKind::Anthropic) {
         facts.apply_to(&mut capabilities);
     }

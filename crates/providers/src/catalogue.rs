@@ -34,6 +34,8 @@ pub struct ModelFacts {
     pub output_tokens_max: Option<u32>,
     /// Whether it takes a temperature.
     pub takes_temperature: bool,
+    /// Whether it goes on from the beginning of a reply; unset, what its name says.
+    pub continues: Option<bool>,
     /// Whether it spends output tokens on reasoning that is not part of the reply.
     pub reasons: bool,
     /// How it is brought to answer in JSON.
@@ -51,6 +53,7 @@ impl ModelFacts {
         capabilities.output_tokens_max = self.output_tokens_max;
         capabilities.takes_temperature = self.takes_temperature;
         capabilities.reasons = self.reasons;
+        capabilities.continues = self.continues.unwrap_or(capabilities.continues);
         capabilities.structured_output = self.structured_output;
         if let Some(family) = self.family {
             capabilities.family = family;
@@ -79,6 +82,8 @@ pub struct ModelEntry {
     pub context_window: Option<u32>,
     /// The most output tokens of one reply.
     pub output_tokens_max: Option<u32>,
+    /// Whether it goes on from the beginning of a reply; unset, what its name says.
+    pub continues: Option<bool>,
 }
 
 /// [`StructuredOutput`] as the table writes it.
@@ -178,6 +183,7 @@ impl ModelEntry {
                 ProviderKind::OpenAi => family::openai_takes_temperature(model),
                 ProviderKind::Anthropic => family::anthropic_takes_temperature(model),
             },
+            continues: None,
             reasons: false,
             structured_output: StructuredOutput::JsonSchema,
             family: family::of(model),
@@ -186,6 +192,7 @@ impl ModelEntry {
         facts.price = self.price.clone().or(facts.price);
         facts.context_window = self.context_window.or(facts.context_window);
         facts.output_tokens_max = self.output_tokens_max.or(facts.output_tokens_max);
+        facts.continues = self.continues.or(facts.continues);
         facts
     }
 }
@@ -242,6 +249,7 @@ impl From<Table> for Catalogue {
                 context_window: row.context_window,
                 output_tokens_max: row.output_tokens_max,
                 takes_temperature: row.takes_temperature,
+                continues: None,
                 reasons: row.reasons,
                 structured_output: row.structured_output.into(),
                 family: family::of(&row.name),

@@ -80,6 +80,22 @@ pub(crate) fn anthropic_takes_temperature(model: &str) -> bool {
     }
 }
 
+/// Whether a model of Anthropic's goes on from the beginning of a reply that stands as the last message: up to those of version 4.5. Later
+/// ones refuse it (its guide to prefilling, read in autumn 2026). Of other names nothing is known.
+pub(crate) fn anthropic_continues(model: &str) -> bool {
+    let lower = model.to_ascii_lowercase();
+    let Some(rest) = lower.rsplit('/').next().unwrap_or_default().strip_prefix("claude-") else {
+        return false;
+    };
+    let mut numbers = rest.split('-').filter_map(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), _) if major < 4 => true,
+        (Some(4), Some(minor)) => minor <= 5 || minor > 100,
+        (Some(4), None) => true,
+        _ => false,
+    }
+}
+
 /// `o1`, `o3-mini`, ...: the letter, a number, and nothing or a dash.
 fn is_o_series(name: &str) -> bool {
     name.strip_prefix('o').is_some_and(|rest| {

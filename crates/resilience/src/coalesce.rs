@@ -56,7 +56,7 @@ impl Coalesce {
 
     /// Two calls with other limits of their attempts are two calls, or the patient one would fail with the hasty one.
     fn key(&self, request: &CompletionRequest, context: &CallContext) -> CacheKey {
-        CacheKey::new(&self.scope, request, context).within(context.limits)
+        CacheKey::new(&self.scope, request, context).within(context.limits, context.broken)
     }
 
     fn join_whole(

@@ -16,7 +16,7 @@ use std::{
 
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind,
-    LlmProvider, ProviderError, StreamEvent,
+    LlmProvider, Message, ProviderError, ReplyFormat, Served, StreamEvent,
 };
 use async_trait::async_trait;
 use futures_core::Stream;
@@ -130,10 +130,19 @@ impl Ask for ForWhole {
     }
 }
 
+/// Who may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Any,
+    /// Models that go on from the beginning of a reply.
+    Continues,
+}
+
 impl List {
     /// Goes through the list until one target answers.
     async fn ask<A: Ask>(
         &self,
+        who: Who,
         search: &mut Search,
         request: &CompletionRequest,
         context: &CallContext,
@@ -143,7 +152,11 @@ impl List {
                 search.wait_or_give_up(context, &*self.clock, self.wait_max).await?;
                 continue;
             };
-            let race = Race { choices: &self.choices, candidates: &self.candidates, clock: &*self.clock };
+            if who == Who::Continues && !self.choices[index].provider.capabilities().continues {
+                continue;
+            }
+            let race =
+                Race { choices: &self.choices, candidates: &self.candidates, clock: &*self.clock, who };
             if let Some(won) = race.run::<A>(index, search, request, context).await {
                 return Ok(won);
             }
@@ -159,7 +172,7 @@ impl LlmProvider for Fallback {
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
         let mut search = Search::default();
-        let (_, mut completion) = self.0.ask::<ForWhole>(&mut search, request, context).await?;
+        let (_, mut completion) = self.0.ask::<ForWhole>(Who::Any, &mut search, request, context).await?;
         search.finish(&mut completion);
         Ok(completion)
     }
@@ -170,7 +183,7 @@ impl LlmProvider for Fallback {
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
         let mut search = Search::default();
-        let (index, inner) = self.0.ask::<ForStream>(&mut search, request, context).await?;
+        let (index, inner) = self.0.ask::<ForStream>(Who::Any, &mut search, request, context).await?;
         // The request and the context are kept for a new beginning at the next target.
         let list = Arc::clone(&self.0);
         Ok(Box::pin(Running {
@@ -180,6 +193,8 @@ impl LlmProvider for Fallback {
             request: request.clone(),
             context: context.clone(),
             state: State::Streaming(inner),
+            said: String::new(),
+            before: None,
         }))
     }
 
@@ -197,6 +212,22 @@ struct Running {
     request: CompletionRequest,
     context: CallContext,
     state: State,
+    /// What the reader has, where it may have to be gone on from.
+    said: String,
+    /// What was said before the model that speaks now went on.
+    before: Option<Before>,
+}
+
+/// The beginning of a reply that another model goes on from.
+struct Before {
+    /// Vendors refuse a beginning that ends in white space, so it is not shown to them; if they repeat it, it is dropped.
+    space: Space,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Said,
+    Open,
 }
 
 enum State {
@@ -226,9 +257,13 @@ impl Stream for Running {
                         Some(Ok(StreamEvent::Finished(mut completion))) => {
                             this.state = State::Ended;
                             this.search.finish(&mut completion);
+                            this.join(&mut completion);
                             return Poll::Ready(Some(Ok(StreamEvent::Finished(completion))));
                         }
-                        Some(Ok(event)) => return Poll::Ready(Some(Ok(event))),
+                        Some(Ok(event)) => match this.note(event) {
+                            Some(event) => return Poll::Ready(Some(Ok(event))),
+                            None => continue,
+                        },
                         Some(Err(error)) => error,
                         None => ErrorKind::Truncated.into(),
                     };
@@ -236,7 +271,9 @@ impl Stream for Running {
                 }
                 State::Searching(search) => {
                     let found = ready!(search.as_mut().poll(context));
-                    return Poll::Ready(Some(this.found(found)));
+                    if let Some(event) = this.found(found) {
+                        return Poll::Ready(Some(event));
+                    }
                 }
             }
         }
@@ -244,29 +281,81 @@ impl Stream for Running {
 }
 
 impl Running {
+    /// Whether the text that the reader has must stand.
+    fn must_stand(&self) -> bool {
+        !self.context.broken.is_restart() && !self.said.is_empty()
+    }
+
+    /// Takes note of what the reader gets; `None` where it has that already.
+    fn note(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+        if self.context.broken.is_restart() {
+            return Some(event);
+        }
+        let StreamEvent::Delta(text) = event else { return Some(event) };
+        let text = match &mut self.before {
+            Some(Before { space, .. }) if *space == Space::Said => {
+                let rest = text.trim_start();
+                if rest.is_empty() {
+                    return None;
+                }
+                *space = Space::Open;
+                rest.to_owned()
+            }
+            _ => text,
+        };
+        self.said.push_str(&text);
+        Some(StreamEvent::Delta(text))
+    }
+
+    /// The whole reply is what the reader has, whoever wrote it.
+    fn join(&mut self, completion: &mut Completion) {
+        if self.before.take().is_some() {
+            completion.text = std::mem::take(&mut self.said);
+            completion.served = Served::Spliced;
+        }
+    }
+
     fn broke(&mut self, error: ProviderError) {
         // The broken stream goes first: its connection must not stay open beside the new one.
         self.state = State::Ended;
         self.search.broke(&self.list.candidates, self.index, error, self.list.restarts);
         let (list, mut search) = (Arc::clone(&self.list), std::mem::take(&mut self.search));
-        let (request, context) = (self.request.clone(), self.context.clone());
+        let (mut request, context) = (self.request.clone(), self.context.clone());
+        let who = if self.must_stand() { Who::Continues } else { Who::Any };
+        if who == Who::Continues {
+            // A form that a vendor enforces cannot be gone on from: it would begin the document anew.
+            if request.format != ReplyFormat::Text {
+                self.state = State::Searching(Box::pin(async move {
+                    let outcome = Err(search.end());
+                    Found { search, outcome }
+                }));
+                return;
+            }
+            let shown = self.said.trim_end();
+            request.messages = request.messages.iter().cloned().chain([Message::assistant(shown)]).collect();
+            let space = if shown.len() < self.said.len() { Space::Said } else { Space::Open };
+            self.before = Some(Before { space });
+        }
         self.state = State::Searching(Box::pin(async move {
-            let outcome = list.ask::<ForStream>(&mut search, &request, &context).await;
+            let outcome = list.ask::<ForStream>(who, &mut search, &request, &context).await;
             Found { search, outcome }
         }));
     }
 
-    fn found(&mut self, found: Found) -> Item {
+    /// What the reader hears of it; nothing, where another model goes on.
+    fn found(&mut self, found: Found) -> Option<Item> {
         self.search = found.search;
         match found.outcome {
             Ok((index, inner)) => {
                 self.index = index;
                 self.state = State::Streaming(inner);
-                Ok(StreamEvent::Restarted { target: self.list.candidates[index].model.clone() })
+                let target = self.list.candidates[index].model.clone();
+                if self.must_stand() { None } else { Some(Ok(StreamEvent::Restarted { target })) }
             }
             Err(error) => {
                 self.state = State::Ended;
-                Err(error)
+                let cut = "the reader has the beginning, and no model that is left goes on from it";
+                Some(Err(if self.must_stand() { error.with_more_detail(cut) } else { error }))
             }
         }
     }

@@ -15,7 +15,10 @@ mod queue;
 mod rate;
 mod retry_budget;
 mod shared_breaker;
+mod sync;
 mod throttle;
+#[cfg(all(test, ao_loom))]
+mod under_loom;
 mod window;
 
 pub use adaptive::{Concurrency, ConcurrencyConfig, ReleaseOutcome};

@@ -6,6 +6,7 @@ mod breaking;
 mod budget;
 mod caching;
 mod coalescing;
+mod continuing;
 mod fallback;
 mod hedging;
 mod limits;

@@ -211,6 +211,12 @@ pub(super) const MODEL: &[OfModel] = &[
         &mut m.output_tokens_max
     })
     .range(1.0, 1e9),
+    OfModel::new(
+        "continues",
+        "true",
+        "whether it goes on from the beginning of a reply (prefill); default: what its name says",
+        |m| &mut m.continues,
+    ),
 ];
 
 /// The tables of settings that are there once.

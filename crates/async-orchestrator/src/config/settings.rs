@@ -363,6 +363,8 @@ pub struct ModelSettings {
     pub context_window: Option<u32>,
     /// The most output tokens of one reply.
     pub output_tokens_max: Option<u32>,
+    /// Whether it goes on from the beginning of a reply that stands as the last message; unset, what its name says.
+    pub continues: Option<bool>,
 }
 
 impl ModelSettings {

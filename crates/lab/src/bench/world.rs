@@ -16,7 +16,12 @@ use super::raw::{Ask, Got};
 
 /// A model of the upstream at `address`, with nothing that keeps its calls going.
 pub(super) fn provider(address: &str, model: &str) -> Result<Arc<OpenAiProvider>> {
-    let entry = ModelEntry { price: None, context_window: Some(128_000), output_tokens_max: Some(16_000) };
+    let entry = ModelEntry {
+        price: None,
+        context_window: Some(128_000),
+        output_tokens_max: Some(16_000),
+        continues: None,
+    };
     let name: ModelRef = format!("bench:{model}").parse().map_err(|_| anyhow!("no name of a model"))?;
     let catalogue = Catalogue::builtin().with_entries([(name, entry)]);
     let transport = Transport::new(TransportConfig::default(), Arc::new(TokioClock))?;

@@ -8,7 +8,7 @@ use std::{
 
 use async_orchestrator_core::{
     AttemptLimits, CallContext, Clock, Completion, CompletionRequest, Deadline, LlmProvider, Message,
-    ProviderError, Reuse, StreamEvent,
+    OnBroken, ProviderError, Reuse, StreamEvent,
 };
 use async_orchestrator_providers::{
     AnthropicConfig, AnthropicCredential, AnthropicProvider, Catalogue, ModelEntry, OpenAiConfig,
@@ -110,6 +110,10 @@ pub(super) struct Setup {
     pub(super) transport: TransportConfig,
     /// What the primary may be asked.
     pub(super) traffic: TargetLimits,
+    /// Whether the backup goes on from the beginning of a reply.
+    pub(super) backup_continues: bool,
+    /// Whether the caller can take text back.
+    pub(super) broken: OnBroken,
 }
 
 /// A case's world.
@@ -119,6 +123,7 @@ pub(super) struct World {
     pub(super) stack: Stack,
     /// What the stack was built of.
     pub(super) targets: Vec<Target>,
+    broken: OnBroken,
     combo: Combo,
 }
 
@@ -217,10 +222,11 @@ impl World {
         let primary = target(combo.format, address, PRIMARY, 8_000, &transport)?;
         let mut targets = vec![primary.traffic(setup.traffic)];
         if combo.has_backup() {
-            targets.push(target(combo.format, &own, BACKUP, 100_000, &transport)?);
+            let entry = ModelEntry { continues: Some(setup.backup_continues), ..entry(100_000) };
+            targets.push(target_of(combo.format, &own, BACKUP, entry, &transport)?);
         }
         let provider = stack.provider(targets.clone()).map_err(|error| error.to_string())?;
-        Ok(Self { simulator, provider, stack, targets, combo })
+        Ok(Self { simulator, provider, stack, targets, broken: setup.broken, combo })
     }
 
     pub(super) fn calls(&self, model: &str) -> u64 {
@@ -250,7 +256,7 @@ impl World {
         deadline: Deadline,
     ) -> Got {
         let started = TokioClock.now();
-        let context = CallContext { limits, deadline, ..CallContext::detached(started) };
+        let context = CallContext { limits, deadline, broken: self.broken, ..CallContext::detached(started) };
         let mut got = Got {
             outcome: Err(async_orchestrator_core::ErrorKind::Cancelled.into()),
             restarts: 0,
@@ -298,11 +304,24 @@ pub(crate) fn target(
     window: u32,
     transport: &Transport,
 ) -> Result<Target, String> {
+    target_of(format, base, model, entry(window), transport)
+}
+
+const fn entry(window: u32) -> ModelEntry {
+    ModelEntry { price: None, context_window: Some(window), output_tokens_max: Some(500), continues: None }
+}
+
+fn target_of(
+    format: Format,
+    base: &str,
+    model: &str,
+    entry: ModelEntry,
+    transport: &Transport,
+) -> Result<Target, String> {
     let provider = match format {
         Format::OpenAi => "openai",
         Format::Anthropic => "anthropic",
     };
-    let entry = ModelEntry { price: None, context_window: Some(window), output_tokens_max: Some(500) };
     let name = format!("{provider}:{model}").parse().map_err(|_| "no name of a model".to_owned())?;
     let catalogue = Catalogue::builtin().with_entries([(name, entry)]);
     let made: Arc<dyn LlmProvider> = match format {

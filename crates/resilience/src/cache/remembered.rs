@@ -77,6 +77,10 @@ impl Remembered {
     fn found(&mut self, found: Result<Completion, ProviderError>) {
         match found {
             Err(error) => self.instead.push_back(Err(error)),
+            // Who cannot take text back has no use for another answer.
+            Ok(_) if self.seen == Seen::Text && !self.context.broken.is_restart() => {
+                self.instead.push_back(Err(ErrorKind::Truncated.into()));
+            }
             Ok(completion) => {
                 if self.seen == Seen::Text {
                     let target = completion.answered_by.clone();

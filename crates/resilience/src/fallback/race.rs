@@ -14,7 +14,7 @@ use async_orchestrator_core::{
 };
 use futures_util::future::{BoxFuture, Either, select};
 
-use super::{Ask, Choice, Search};
+use super::{Ask, Choice, Search, Who};
 use crate::{
     policy::{Candidate, HedgeDecision, HedgePolicy},
     registry::lock,
@@ -25,6 +25,7 @@ pub(super) struct Race<'a> {
     pub(super) choices: &'a [Choice],
     pub(super) candidates: &'a [Candidate],
     pub(super) clock: &'a dyn Clock,
+    pub(super) who: Who,
 }
 
 /// One call of the two.
@@ -46,6 +47,8 @@ impl Race<'_> {
         let choice = self.choices.get(first)?;
         let policy = choice.state.as_ref().and_then(|state| state.hedge(A::DELIVERY));
         let delay = policy.and_then(|policy| lock(policy).delay());
+        // Whoever goes on from a beginning has no equal beside it.
+        let delay = delay.filter(|_| self.who == Who::Any);
         let (Some(policy), Some(delay)) = (policy, delay) else {
             let answer = A::ask(&*choice.provider, request, context).await;
             return self.note(search, first, answer);

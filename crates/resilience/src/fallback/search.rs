@@ -149,6 +149,11 @@ impl Search {
         Ok(())
     }
 
+    /// The search ends here: what failed first, with everything that was tried.
+    pub(super) fn end(&mut self) -> ProviderError {
+        self.give_up(self.last.unwrap_or(ErrorKind::Truncated))
+    }
+
     fn give_up(&mut self, last: ErrorKind) -> ProviderError {
         let error = self.first.take().unwrap_or_else(|| ProviderError::new(last));
         let trail = in_order(std::mem::take(&mut self.trail));

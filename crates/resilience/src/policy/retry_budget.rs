@@ -4,14 +4,14 @@
 //! retried at all: Finagle's `RetryBudget`; Envoy's retry budgets and gRPC's retry throttling (gRFC A6) are its kin. It stands on the path
 //! of every call, so it uses atomics and no lock: a deposit is one compare-and-swap.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+use std::time::{Duration, Instant};
+
+use super::{
+    sync::{AtomicU64, Ordering},
+    window::nanos,
 };
 
-use super::window::nanos;
-
-#[cfg(test)]
+#[cfg(all(test, not(ao_loom)))]
 mod tests;
 
 /// The price of one retry; first attempts pay in thousandths of it, because integers can be counted exactly.

@@ -3,15 +3,12 @@
 //! While the target is well, asking costs one atomic load and no lock. Everything else happens under the lock, probes too, so that two
 //! callers never hold one at the same time.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::PoisonError, time::Instant};
 
-use super::breaker::{Breaker, BreakerConfig, BreakerState, CallResult, Gate, Pass, Shut};
+use super::{
+    breaker::{Breaker, BreakerConfig, BreakerState, CallResult, Gate, Pass, Shut},
+    sync::{AtomicU64, Mutex, Ordering},
+};
 
 /// The value of `plain` while the lock must be asked. Epochs count trips and never come near it.
 const ASK: u64 = u64::MAX;
@@ -90,7 +87,7 @@ impl SharedBreaker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(ao_loom)))]
 mod tests {
     use std::time::Duration;
 

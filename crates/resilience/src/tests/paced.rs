@@ -1,7 +1,7 @@
 //! A provider whose replies have a rhythm: `2s | Hello 3s world end`.
 //!
 //! Words are pieces of text, `2s` is a wait, `end` the terminal event, `cut` an end without one, `stall` silence for ever, `!kind` a failure; what
-//! stands before `|` happens before the stream opens. `[3: ...]` in front is what the first three calls do, and so on. Capitals after `#` set facts: `#window=8000`, `#price=2` (dollars a million tokens).
+//! stands before `|` happens before the stream opens. `[3: ...]` in front is what the first three calls do, and so on. Capitals after `#` set facts: `#window=8000`, `#price=2` (dollars a million tokens), `#continues=yes`.
 
 use std::{
     fmt,
@@ -43,6 +43,8 @@ pub(super) struct Paced {
     clock: ManualClock,
     parts: Vec<Part>,
     calls: Mutex<Vec<&'static str>>,
+    /// The last message of each streamed call.
+    last_messages: Mutex<Vec<String>>,
     running: Arc<AtomicUsize>,
 }
 
@@ -58,6 +60,7 @@ impl Paced {
                     Some(("price", dollars)) => {
                         capabilities.price = Some(flat_price(dollars.parse().unwrap()));
                     }
+                    Some(("continues", _)) => capabilities.continues = true,
                     Some((fact, _)) => panic!("unknown fact {fact}"),
                     None if word == "|" => opening = std::mem::take(&mut beats),
                     None => beats.push(beat(word)),
@@ -65,7 +68,14 @@ impl Paced {
             }
             parts.push(Part { calls, opening, beats });
         }
-        Self { capabilities, clock: clock.clone(), parts, calls: Mutex::default(), running: Arc::default() }
+        Self {
+            capabilities,
+            clock: clock.clone(),
+            parts,
+            calls: Mutex::default(),
+            last_messages: Mutex::default(),
+            running: Arc::default(),
+        }
     }
 
     /// What the call that begins now does.
@@ -82,6 +92,11 @@ impl Paced {
     /// `stream` or `complete`, a word a call.
     pub(super) fn calls(&self) -> Vec<&'static str> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// The last message of each streamed call.
+    pub(super) fn last_messages(&self) -> Vec<String> {
+        self.last_messages.lock().unwrap().clone()
     }
 
     pub(super) fn running(&self) -> usize {
@@ -141,10 +156,12 @@ impl LlmProvider for Paced {
 
     async fn stream(
         &self,
-        _: &CompletionRequest,
+        request: &CompletionRequest,
         _: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
         let part = self.part();
+        let last = request.messages.last().map(|message| message.content.clone());
+        self.last_messages.lock().unwrap().extend(last);
         let running = self.begin("stream");
         self.play(&part.opening).await?;
         let whole: String = part

@@ -14,7 +14,7 @@ use std::{
 use async_orchestrator_core::{
     Attempt, AttemptLimits, AttemptOutcome, BudgetLedger, CallContext, Ceilings, Clock, Completion,
     CompletionRequest, Deadline, Event, EventKind, EventSink, LlmProvider, Message, MicroUsd, Observer,
-    ProviderError, RunId, SharedState, StreamEvent, test_util::ManualClock,
+    OnBroken, ProviderError, RunId, SharedState, StreamEvent, test_util::ManualClock,
 };
 use expect_test::Expect;
 use futures_util::StreamExt;
@@ -53,6 +53,7 @@ pub(super) struct Scene {
     targets: Vec<Arc<Paced>>,
     beside: Vec<usize>,
     whole: bool,
+    broken: OnBroken,
     fixed: Option<AttemptLimits>,
     limits: AttemptLimits,
     deadline: Deadline,
@@ -120,6 +121,7 @@ impl Scene {
             targets: Vec::new(),
             beside: Vec::new(),
             whole: false,
+            broken: OnBroken::Restart,
             fixed: None,
             limits: AttemptLimits::REMOTE_DEFAULT,
             deadline: Deadline::NEVER,
@@ -159,6 +161,17 @@ impl Scene {
     pub(super) fn local(mut self, total: u64, first_token: u64, idle: u64) -> Self {
         self.fixed = Some(limits(total, first_token, idle));
         self
+    }
+
+    /// The reader cannot take text back.
+    pub(super) fn never_take_back(mut self) -> Self {
+        self.broken = OnBroken::Continue;
+        self
+    }
+
+    /// What the target of this place was asked last, call by call.
+    pub(super) fn last_messages(&self, place: usize) -> Vec<String> {
+        self.targets[place].last_messages()
     }
 
     pub(super) fn whole(mut self) -> Self {
@@ -225,6 +238,7 @@ impl Scene {
             deadline: self.deadline,
             limits: self.limits,
             ledger: Arc::clone(&self.ledger),
+            broken: self.broken,
             events: EventSink::new(
                 RunId::new("run"),
                 self.log.start,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_orchestrator_core::{Clock, ErrorKind};
+use async_orchestrator_core::{Clock, ErrorKind, OnBroken, ProviderError, Served};
 use async_orchestrator_resilience::TokioClock;
 use async_orchestrator_simulator::{Fault, FaultRule, Persona};
 
@@ -10,7 +10,7 @@ use crate::chaos::{
     Combo, Format,
     judge::{Finding, Judge},
     raw::{Raw, Then, head, reply},
-    world::{BACKUP, Got, PRIMARY, World, quick},
+    world::{BACKUP, Got, PRIMARY, Setup, World, quick},
 };
 
 async fn faulty(combo: Combo, fault: FaultRule) -> Result<World, Finding> {
@@ -105,7 +105,37 @@ pub(super) async fn a_cut_stream(combo: Combo) -> Finding {
         judge.must(by == "somebody", format!("{told} once: begun anew, and whole at the end"));
         judge.upstream(&once);
     }
+    for backup_continues in [true, false] {
+        if let Err(why) = who_cannot_take_text_back(combo, backup_continues, &mut judge).await {
+            return Finding::failed(why);
+        }
+    }
     judge.finding()
+}
+
+/// A reader who has text and cannot take it back: it is gone on from where the next model can, else there is one error, and no end of a reply.
+async fn who_cannot_take_text_back(
+    combo: Combo,
+    backup_continues: bool,
+    judge: &mut Judge,
+) -> Result<(), String> {
+    let cut = Persona::new().fault(FaultRule::always(Fault::CloseMidBody { after_events: 6 }));
+    let setup = Setup { backup_continues, broken: OnBroken::Continue, ..Setup::default() };
+    let world = World::set_up(combo, cut, quick(), setup).await?;
+    let got = world.ask().await;
+    judge.saw(&got);
+    judge.must(got.restarts == 0, "what the reader has is never taken back");
+    if combo.has_backup() && backup_continues {
+        let spliced = got.outcome.as_ref().is_ok_and(|done| {
+            done.served == Served::Spliced && done.text == got.text && done.answered_by.model() == BACKUP
+        });
+        judge.must(spliced, "the next model goes on, and the whole is what the reader has");
+    } else {
+        let kind = got.outcome.as_ref().err().map(ProviderError::kind);
+        judge.must(kind == Some(ErrorKind::Truncated), format!("a typed error, not {kind:?}"));
+        judge.must(world.calls(BACKUP) == 0, "nobody is asked to begin anew");
+    }
+    Ok(())
 }
 
 pub(super) async fn without_done(combo: Combo) -> Finding {
