@@ -4,6 +4,7 @@ mod bad_input;
 mod command;
 mod council;
 mod embedded;
+mod rehearsal;
 mod reload;
 mod state;
 mod support;

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show which models and keys are left out, what is spent of the budgets, and which answers are kept.
     Status(StatusArgs),
+    /// Rehearse what would become of a council under your configuration if a server failed. No vendor is called.
+    Chaos(Chaos),
     /// List models; fetch and verify the embedded one.
     Models(Models),
     /// List, show or check the prompts.
@@ -189,6 +191,22 @@ pub(crate) struct StatusArgs {
     /// Let every model and key in again that is left out; budgets and answers stay.
     #[arg(long)]
     pub(crate) forget: bool,
+}
+
+/// The arguments of `chaos`.
+#[derive(Debug, Args)]
+pub(crate) struct Chaos {
+    /// The question to ask; unset, one that is worth a council.
+    pub(crate) question: Option<String>,
+    /// Let only this provider fail; unset, each in turn, and then all together.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Fail if the fault of a single server leaves no answer.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// As one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The arguments of `models`.

@@ -1,5 +1,6 @@
 //! The commands beside `ask`, one a file. Each does its work and prints it; `main` alone knows them all.
 
+pub(crate) mod chaos;
 mod columns;
 pub(crate) mod config;
 pub(crate) mod doctor;

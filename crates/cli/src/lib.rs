@@ -41,6 +41,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Config(config) => commands::config::run(&cli.global, config).await,
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,
+        Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
         Command::Models(models) => commands::models::run(&cli.global, models).await,
         Command::Prompts(prompts) => commands::prompts::run(&cli.global, prompts),
         Command::Schema(schema) => commands::schema::run(&schema),
