@@ -109,4 +109,11 @@ async fn a_state_that_cannot_be_used_costs_a_note_and_no_answer() {
     ran.succeeded();
     assert!(ran.stderr.contains("cannot be used as the shared state"), "{ran:?}");
     shell.run(&["status"]).failed(1, "cannot be used as the shared state");
+    std::fs::remove_file(directory.join("async-orchestrator")).unwrap();
+    std::fs::create_dir(directory.join("async-orchestrator")).unwrap();
+    std::fs::write(directory.join("async-orchestrator/state.db"), "this was a database once".repeat(100))
+        .unwrap();
+    let status = shell.run(&["status"]);
+    status.succeeded();
+    assert!(status.stderr.contains("was damaged; it lies at"), "{status:?}");
 }

@@ -84,15 +84,20 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says so if a damaged file was found in place of the state.
+pub(crate) fn note_damage(state: &FileState) {
+    if let Some(aside) = state.replaced() {
+        let aside = aside.display();
+        output::note(&format!("note: the file of the shared state was damaged; it lies at {aside} now"));
+    }
+}
+
 /// What earlier runs found. A run goes on without it, unless it has to keep to a budget of a day or a month.
 fn state(settings: &Settings) -> Result<Option<Arc<FileState>>, Failure> {
     let error = match open_state(settings) {
         Ok(state) => {
-            if let Some(aside) = state.as_ref().and_then(|state| state.replaced()) {
-                let aside = aside.display();
-                output::note(&format!(
-                    "note: the file of the shared state was damaged; it lies at {aside} now"
-                ));
+            if let Some(state) = &state {
+                note_damage(state);
             }
             return Ok(state);
         }

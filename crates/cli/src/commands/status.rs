@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{columns::columns, weights::megabytes, words::count};
 use crate::{
     args::{Global, StatusArgs},
+    ask::note_damage,
     exit::{Exit, Failure},
     output,
     settings::load,
@@ -26,6 +27,7 @@ pub(crate) async fn run(global: &Global, status: &StatusArgs) -> Result<(), Fail
         Failure::new(Exit::Failed, format!("{error}{cause}"))
     })?;
     let Some(state) = state else { return Ok(()) };
+    note_damage(&state);
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
     if status.forget {
         state.forget_health();
