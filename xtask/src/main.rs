@@ -4,17 +4,15 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
-mod bench;
-mod chaos;
 mod ci;
 mod fuzz;
+mod lab;
 mod layers;
 mod loom;
 mod options;
 mod peers;
 mod problem;
 mod process;
-mod proofs;
 mod tidy;
 mod tree;
 
@@ -70,7 +68,7 @@ const TASKS: &[Task] = &[
         help: "  chaos [--filter ROW] [--seed N] [--json FILE]
       Plays every fault against the default stack: whole and streamed, both formats, with a fallback
       and without. ROW is a number or a part of a name. Fails when one case fails.",
-        run: chaos::run,
+        run: lab::chaos,
     },
     Task {
         name: "bench",
@@ -78,7 +76,7 @@ const TASKS: &[Task] = &[
         help: "  bench [--only PART] [--rounds N] [--json FILE] | bench --instructions N
       Measures what the product costs beside a bare HTTP client; PART is call, council, memory or
       policies. With --instructions it counts those of N decisions under valgrind instead.",
-        run: bench::run,
+        run: lab::bench,
     },
     Task {
         name: "proofs",
@@ -87,7 +85,7 @@ const TASKS: &[Task] = &[
       Puts the resilience layer under load and compares what it measures with its bars. NAME is one of
       outage, hedging, storm, coalescing, cancellation, hours. All take about ten minutes and an idle machine.
       --log keeps the hourly totals of the thousand simulated hours. Fails when one bar does not hold.",
-        run: proofs::run,
+        run: lab::proofs,
     },
     Task {
         name: "loom",

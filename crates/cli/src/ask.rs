@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use async_orchestrator::{
     AsyncOrchestrator, Event, FileState, MicroUsd, Orchestrated, Plan, RunStream, Settings, SharedState as _,
-    TriageRequest, open_state,
+    TriageRequest,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::{
     exit::{Exit, Failure},
     input, output,
     settings::load_for,
+    state,
     view::{View, report},
 };
 
@@ -53,7 +54,7 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         request = request.output_schema(schema(path)?);
     }
     let mut view = View::new(ask.quiet);
-    let state = if ask.dry_run { None } else { state(&loaded.settings)? };
+    let state = if ask.dry_run { None } else { earlier(&loaded.settings)? };
     let mut builder = AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer());
     if let Some(state) = &state {
         builder = builder.shared_state(Arc::<FileState>::clone(state));
@@ -84,34 +85,19 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says so if a damaged file was found in place of the state.
-pub(crate) fn note_damage(state: &FileState) {
-    if let Some(aside) = state.replaced() {
-        let aside = aside.display();
-        output::note(&format!("note: the file of the shared state was damaged; it lies at {aside} now"));
-    }
-}
-
 /// What earlier runs found. A run goes on without it, unless it has to keep to a budget of a day or a month.
-fn state(settings: &Settings) -> Result<Option<Arc<FileState>>, Failure> {
-    let error = match open_state(settings) {
-        Ok(state) => {
-            if let Some(state) = &state {
-                note_damage(state);
-            }
-            return Ok(state);
+fn earlier(settings: &Settings) -> Result<Option<Arc<FileState>>, Failure> {
+    match state::open(settings) {
+        Ok(state) => Ok(state),
+        Err(why) if settings.budget.limits().is_empty() => {
+            output::note(&format!("note: {why}; this run starts without what earlier ones found"));
+            Ok(None)
         }
-        Err(error) => error,
-    };
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    if settings.budget.limits().is_empty() {
-        output::note(&format!("note: {error}{cause}; this run starts without what earlier ones found"));
-        return Ok(None);
+        Err(why) => {
+            let why = format!("{why}; without it the budgets of [budget] cannot be kept");
+            Err(Failure::new(Exit::Failed, why))
+        }
     }
-    Err(Failure::new(
-        Exit::Failed,
-        format!("{error}{cause}; without it the budgets of [budget] cannot be kept"),
-    ))
 }
 
 #[cfg(feature = "embedded")]

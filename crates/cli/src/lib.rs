@@ -10,6 +10,7 @@ mod input;
 mod output;
 mod sanitize;
 mod settings;
+mod state;
 mod view;
 
 use clap::Parser;

@@ -70,11 +70,7 @@ impl BudgetGuard {
         self
     }
 
-    async fn set_aside(
-        &self,
-        request: &CompletionRequest,
-        context: &CallContext,
-    ) -> Result<SetAside, ProviderError> {
+    async fn open(&self, request: &CompletionRequest, context: &CallContext) -> Result<Open, ProviderError> {
         let capabilities = self.inner.capabilities();
         let refused = |detail: String| {
             ProviderError::new(ErrorKind::Refused { by: Guard::Budget, until: None })
@@ -87,7 +83,8 @@ impl BudgetGuard {
         if price.is_none() && money_is_limited {
             return Err(refused(String::from("its price is unknown, and a budget is set")));
         }
-        let most = spending(price.as_ref(), self.tokens, &usage_max(request, capabilities));
+        let usage = usage_max(request, capabilities);
+        let most = spending(price.as_ref(), self.tokens, &usage);
         let reservation = context.ledger.reserve(most).map_err(|exceeded| refused(exceeded.to_string()))?;
         let charged = match &self.purses {
             None => None,
@@ -96,12 +93,10 @@ impl BudgetGuard {
                 Some(charged.map_err(|error| error.with_target(capabilities.target.clone()))?)
             }
         };
-        Ok(SetAside { price, reservation, charged, tokens: self.tokens })
-    }
-
-    /// What a call uses by being sent.
-    fn prompt_of(&self, request: &CompletionRequest) -> Usage {
-        Usage { output_tokens: 0, ..usage_max(request, self.capabilities()) }
+        let set_aside = SetAside { price, reservation, charged, tokens: self.tokens };
+        // Being sent already uses the prompt.
+        let seen = Usage { output_tokens: 0, ..usage };
+        Ok(Open { set_aside: Some(set_aside), seen, streamed_bytes: 0 })
     }
 }
 
@@ -133,8 +128,7 @@ impl LlmProvider for BudgetGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        let set_aside = self.set_aside(request, context).await?;
-        let mut open = Open { set_aside: Some(set_aside), seen: self.prompt_of(request), streamed_bytes: 0 };
+        let mut open = self.open(request, context).await?;
         match self.inner.complete(request, context).await {
             Ok(completion) => {
                 open.settle(&completion.usage);
@@ -152,8 +146,7 @@ impl LlmProvider for BudgetGuard {
         request: &CompletionRequest,
         context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        let set_aside = self.set_aside(request, context).await?;
-        let mut open = Open { set_aside: Some(set_aside), seen: self.prompt_of(request), streamed_bytes: 0 };
+        let mut open = self.open(request, context).await?;
         match self.inner.stream(request, context).await {
             Ok(inner) => Ok(Box::pin(Settling { inner, open })),
             Err(error) => {

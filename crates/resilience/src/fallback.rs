@@ -194,7 +194,7 @@ impl LlmProvider for Fallback {
             context: context.clone(),
             state: State::Streaming(inner),
             said: String::new(),
-            before: None,
+            going_on: None,
         }))
     }
 
@@ -214,16 +214,12 @@ struct Running {
     state: State,
     /// What the reader has, where it may have to be gone on from.
     said: String,
-    /// What was said before the model that speaks now went on.
-    before: Option<Before>,
+    /// Set once another model goes on from what was said.
+    going_on: Option<Space>,
 }
 
-/// The beginning of a reply that another model goes on from.
-struct Before {
-    /// Vendors refuse a beginning that ends in white space, so it is not shown to them; if they repeat it, it is dropped.
-    space: Space,
-}
-
+/// The white space at the end of what was said. Vendors refuse a beginning that ends in it, so it is not shown to them; if they repeat it, it
+/// is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Space {
     Said,
@@ -292,8 +288,8 @@ impl Running {
             return Some(event);
         }
         let StreamEvent::Delta(text) = event else { return Some(event) };
-        let text = match &mut self.before {
-            Some(Before { space, .. }) if *space == Space::Said => {
+        let text = match &mut self.going_on {
+            Some(space) if *space == Space::Said => {
                 let rest = text.trim_start();
                 if rest.is_empty() {
                     return None;
@@ -309,7 +305,7 @@ impl Running {
 
     /// The whole reply is what the reader has, whoever wrote it.
     fn join(&mut self, completion: &mut Completion) {
-        if self.before.take().is_some() {
+        if self.going_on.take().is_some() {
             completion.text = std::mem::take(&mut self.said);
             completion.served = Served::Spliced;
         }
@@ -334,7 +330,7 @@ impl Running {
             let shown = self.said.trim_end();
             request.messages = request.messages.iter().cloned().chain([Message::assistant(shown)]).collect();
             let space = if shown.len() < self.said.len() { Space::Said } else { Space::Open };
-            self.before = Some(Before { space });
+            self.going_on = Some(space);
         }
         self.state = State::Searching(Box::pin(async move {
             let outcome = list.ask::<ForStream>(who, &mut search, &request, &context).await;

@@ -62,11 +62,6 @@ impl PeriodBudgets {
         ];
         all.into_iter().flatten().collect()
     }
-
-    /// Whether money is limited.
-    pub const fn limits_money(&self) -> bool {
-        self.usd_per_day.is_some() || self.usd_per_month.is_some()
-    }
 }
 
 impl PeriodBudget {

@@ -170,7 +170,6 @@ fn connect(path: &Path) -> Result<Connection, Unusable> {
     connection.busy_timeout(BUSY_MAX)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    // Two processes that begin together may both want to write the schema.
     connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
     schema::migrate(&mut connection)?;
     Ok(connection)
@@ -246,7 +245,17 @@ impl SharedState for FileState {
 
     async fn charge(&self, purse: &PurseId, amount: u64, ceiling: u64) -> Result<Charge, StoreError> {
         let purse = purse.clone();
-        self.writer.ask(move |connection| work::charge(connection, &purse, amount, ceiling)).await
+        let (asked, unheard) = (purse.clone(), purse);
+        // Who leaves while the charge is made never settles it: it is given back.
+        let give_back = move |connection: &Connection, charge| match charge {
+            Charge::Taken => {
+                let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+                Note::Correct(unheard, -amount).write(connection)
+            }
+            Charge::Short { .. } => Ok(()),
+        };
+        let charge = move |connection: &Connection| work::charge(connection, &asked, amount, ceiling);
+        self.writer.ask_or(charge, give_back).await
     }
 
     fn correct(&self, purse: &PurseId, change: i64) {

@@ -58,10 +58,24 @@ impl Writer {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.ask_or(question, |_, _| Ok(())).await
+    }
+
+    /// The same; where nobody hears the answer any more, `unheard` undoes it.
+    pub(crate) async fn ask_or<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        unheard: impl FnOnce(&Connection, T) -> Result<(), Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, replied) = oneshot::channel();
         let answering: Answering = Box::new(move |connection| {
-            // Who asked may have left; then nobody minds.
-            let _ = reply.send(question(connection));
+            if reply.is_canceled() {
+                return;
+            }
+            if let Err(Ok(found)) = reply.send(question(connection)) {
+                // What cannot be undone is like the charge of a process that died.
+                let _ = unheard(connection, found);
+            }
         });
         self.send(Work::Ask(answering))?;
         match replied.await {

@@ -4,17 +4,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_orchestrator::{
     Ailment, HealthNote, HealthSubject, MicroUsd, Overview, Period, PeriodBudget, Settings, SharedState as _,
-    open_state,
 };
 use serde_json::{Value, json};
 
 use super::{columns::columns, weights::megabytes, words::count};
 use crate::{
     args::{Global, StatusArgs},
-    ask::note_damage,
     exit::{Exit, Failure},
     output,
     settings::load,
+    state,
 };
 
 pub(crate) async fn run(global: &Global, status: &StatusArgs) -> Result<(), Failure> {
@@ -22,12 +21,8 @@ pub(crate) async fn run(global: &Global, status: &StatusArgs) -> Result<(), Fail
     let Some(path) = settings.state_file() else {
         return Err(Failure::new(Exit::Config, "state.enabled is false: nothing outlives a run"));
     };
-    let state = open_state(&settings).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Failure::new(Exit::Failed, format!("{error}{cause}"))
-    })?;
+    let state = state::open(&settings).map_err(|why| Failure::new(Exit::Failed, why))?;
     let Some(state) = state else { return Ok(()) };
-    note_damage(&state);
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
     if status.forget {
         state.forget_health();

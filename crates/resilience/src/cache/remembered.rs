@@ -70,6 +70,11 @@ impl Remembered {
     fn broke(&mut self, error: ProviderError) {
         // The broken stream goes first: its connection must not stay open behind an answer.
         self.inner = None;
+        // Who cannot take text back has no use for another answer.
+        if self.seen == Seen::Text && !self.context.broken.is_restart() {
+            self.instead.push_back(Err(error));
+            return;
+        }
         let (own, request, context) = (self.own.clone(), self.request.clone(), self.context.clone());
         self.looking = Some(Box::pin(async move { own.stale(error, &request, &context).await }));
     }
@@ -77,10 +82,6 @@ impl Remembered {
     fn found(&mut self, found: Result<Completion, ProviderError>) {
         match found {
             Err(error) => self.instead.push_back(Err(error)),
-            // Who cannot take text back has no use for another answer.
-            Ok(_) if self.seen == Seen::Text && !self.context.broken.is_restart() => {
-                self.instead.push_back(Err(ErrorKind::Truncated.into()));
-            }
             Ok(completion) => {
                 if self.seen == Seen::Text {
                     let target = completion.answered_by.clone();

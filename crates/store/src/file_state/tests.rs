@@ -172,3 +172,20 @@ fn only_its_owner_may_read_it() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
     }
 }
+
+#[test]
+fn who_leaves_before_a_charge_is_made_is_not_charged() {
+    let place = place();
+    let state = FileState::open(&place.path).unwrap();
+    let holder = Connection::open(&place.path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The thread waits for the file with this note, and the charge stands behind it.
+    state.leave_out(note(100, 1));
+    let purse = PurseId { name: "tokens_per_day".into(), since: 1 };
+    let mut charge = state.charge(&purse, 5, 10);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(charge.as_mut().poll(&mut context).is_pending());
+    drop(charge);
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert!(on(state.overview(0)).unwrap().purses.iter().all(|note| note.spent == 0));
+}
