@@ -45,37 +45,38 @@ pub fn canonical_hash(value: &impl Serialize) -> Result<String, NotCanonical> {
 /// # Errors
 /// As for [`canonical_json`].
 pub fn prompt_hash(messages: &[Message], format: &ReplyFormat) -> Result<String, NotCanonical> {
-    let mut hash = blake3::Hasher::new();
-    let mut put = |text: &str| {
-        hash.update(text.as_bytes());
-    };
-    put(r#"{"format":"#);
+    let length = messages.iter().map(|message| message.content.len() + 64).sum::<usize>();
+    // One text hashed at once: many blocks side by side are faster than one after the other.
+    let mut text = Vec::with_capacity(length + length / 16 + 1_024);
+    text.extend_from_slice(br#"{"format":"#);
     match format {
         ReplyFormat::JsonSchema { name, schema } => {
-            put(r#"{"json_schema":{"name":"#);
-            put(&quoted(name)?);
-            put(r#","schema":"#);
-            put(schema.canonical());
-            put("}}");
+            text.extend_from_slice(br#"{"json_schema":{"name":"#);
+            quote_into(name, &mut text)?;
+            text.extend_from_slice(br#","schema":"#);
+            text.extend_from_slice(schema.canonical().as_bytes());
+            text.extend_from_slice(b"}}");
         }
-        ReplyFormat::Text | ReplyFormat::Sections(_) => put(&canonical_json(format)?),
+        ReplyFormat::Text | ReplyFormat::Sections(_) => {
+            text.extend_from_slice(canonical_json(format)?.as_bytes());
+        }
     }
-    put(r#","messages":["#);
+    text.extend_from_slice(br#","messages":["#);
     for (index, message) in messages.iter().enumerate() {
-        put(if index == 0 { r#"{"content":"# } else { r#",{"content":"# });
-        put(&quoted(&message.content)?);
-        put(match message.role {
-            ChatRole::System => r#","role":"system"}"#,
-            ChatRole::User => r#","role":"user"}"#,
-            ChatRole::Assistant => r#","role":"assistant"}"#,
+        text.extend_from_slice(if index == 0 { br#"{"content":"# } else { br#",{"content":"# });
+        quote_into(&message.content, &mut text)?;
+        text.extend_from_slice(match message.role {
+            ChatRole::System => br#","role":"system"}"#,
+            ChatRole::User => br#","role":"user"}"#,
+            ChatRole::Assistant => br#","role":"assistant"}"#,
         });
     }
-    put("]}");
-    Ok(format!("blake3:{}", hash.finalize().to_hex()))
+    text.extend_from_slice(b"]}");
+    Ok(content_hash(&text))
 }
 
-fn quoted(text: &str) -> Result<String, NotCanonical> {
-    serde_json::to_string(text).map_err(NotCanonical)
+fn quote_into(string: &str, text: &mut Vec<u8>) -> Result<(), NotCanonical> {
+    serde_json::to_writer(text, string).map_err(NotCanonical)
 }
 
 fn write(value: &Value, text: &mut String) {

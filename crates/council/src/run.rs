@@ -2,6 +2,7 @@
 
 mod express;
 mod finish;
+mod lasting;
 mod record;
 mod review;
 mod validate;

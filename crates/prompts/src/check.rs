@@ -190,7 +190,7 @@ fn one_trial(
     let about = |name: &'static str, message| {
         problem(line_of_placeholder(text, name), Some(name.to_owned()), message)
     };
-    match engine::render(environment, spec, &Words::sample(input), &material) {
+    match engine::render(environment, spec, &Words::sample(input), &material.values()) {
         Ok(_) => Ok(()),
         Err(Fault::Engine(error)) => Err(problem(error.line(), None, engine::describe(&error))),
         Err(Fault::Lost(name)) => Err(about(

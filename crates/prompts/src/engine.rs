@@ -1,13 +1,14 @@
 //! The template engine with all that templates could do harm with taken out: no filters, functions, tests, macros or
 //! includes; unknown names are errors; and the work of one rendering is limited.
 
+use std::collections::BTreeMap;
+
 use async_orchestrator_core::AnswerKind;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 
 use crate::{
     PromptInput,
     catalog::TemplateSpec,
-    material::Material,
     stand_in::{self, Unfillable},
 };
 
@@ -88,15 +89,16 @@ pub(crate) enum Fault {
 /// Renders a template and fills in the material.
 ///
 /// The engine never sees what others wrote: for each placeholder it gets a stand-in, and the fenced blocks take the places of
-/// the stand-ins afterwards. So no template can cut, change or branch on a text, and no text can act as a template.
+/// the stand-ins afterwards: `blocks`, the value of every placeholder. So no template can cut, change or branch on a text, and no text can act as a template.
 pub(crate) fn render(
     environment: &Environment<'_>,
     spec: &TemplateSpec,
     words: &Words<'_>,
-    material: &Material<'_>,
+    blocks: &BTreeMap<&'static str, String>,
 ) -> Result<String, Fault> {
-    let mut blocks = material.values();
-    blocks.insert("data_rule", words.data_rule.to_owned());
+    let mut blocks: BTreeMap<&'static str, &str> =
+        blocks.iter().map(|(name, block)| (*name, block.as_str())).collect();
+    blocks.insert("data_rule", words.data_rule);
     let own = [
         ("mark", words.mark),
         ("guidance", words.guidance),

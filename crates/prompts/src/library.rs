@@ -108,14 +108,15 @@ impl CollaborativePromptLibrary {
             labels: engine::labels(input),
             ..Words::default()
         };
-        let rule = self.fill(style, Purpose::DataRule, &words, &material)?;
+        let blocks = material.values();
+        let rule = self.fill(style, Purpose::DataRule, &words, &blocks)?;
         words.data_rule = &rule;
         let system = match style {
             PromptStyle::Full => Purpose::System(stage),
             PromptStyle::Compact => Purpose::SharedSystem,
         };
-        let system = self.fill(style, system, &words, &material)?;
-        let user = self.fill(style, Purpose::User(stage), &words, &material)?;
+        let system = self.fill(style, system, &words, &blocks)?;
+        let user = self.fill(style, Purpose::User(stage), &words, &blocks)?;
         let messages: Arc<[Message]> = Arc::new([Message::system(system), Message::user(user)]);
         let form = form(stage, style, packs, input);
         let hash = prompt_hash(&messages, &form.format).map_err(|_| PromptError::NotCanonical)?;
@@ -162,11 +163,11 @@ impl CollaborativePromptLibrary {
         style: PromptStyle,
         purpose: Purpose,
         words: &Words<'_>,
-        material: &Material<'_>,
+        blocks: &BTreeMap<&'static str, String>,
     ) -> Result<String, PromptError> {
         let Some(spec) = spec_of(style, purpose) else { return Ok(String::new()) };
         let template = spec.name.to_owned();
-        engine::render(&self.0.environment, spec, words, material).map_err(|fault| match fault {
+        engine::render(&self.0.environment, spec, words, blocks).map_err(|fault| match fault {
             Fault::Engine(error) => {
                 PromptError::Template { template, line: error.line(), what: error.kind().to_string() }
             }

@@ -42,7 +42,7 @@ pub(crate) fn is_foreign(c: char) -> bool {
 ///
 /// # Errors
 /// See [`Unfillable`].
-pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, String>) -> Result<Filled, Unfillable> {
+pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, &str>) -> Result<Filled, Unfillable> {
     let known = |is: &dyn Fn(&str) -> bool| blocks.keys().copied().find(|name| is(name));
     let mut filled = Filled { text: String::new(), shown: BTreeMap::new() };
     let mut rest = text;

@@ -4,6 +4,7 @@
 //! ids, error texts) happens here once, so that the two protocols and the two ways of delivery cannot differ.
 
 mod exchange;
+mod frame;
 mod reply;
 mod stream;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use exchange::Exchange;
+pub(crate) use frame::Frame;
 pub(crate) use reply::{Ending, Reply};
 pub(crate) use stream::{Decode, Flow, StreamFault};
 

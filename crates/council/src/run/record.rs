@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_orchestrator_core::{
     Answer, BallotRecord, Cause, Confidence, ConfidenceBasis, DECISION_SCHEMA, DecisionRecord, Dissent,
     JournalBody, LogRecord, ModelRef, ProposalRecord, Role, SeatId, SeatRecord, Status, StopReason, Tally,
-    Versions, canonical_hash, canonical_text, content_hash,
+    Versions, canonical_hash,
 };
 
-use serde_json::Value;
-
-use super::{Elected, Run, express, finish::Finished};
+use super::{Elected, Run, express, finish::Finished, lasting::decision_hash};
 use crate::{
     CouncilError, Seat,
     books::raise,
@@ -217,27 +215,4 @@ impl Run<'_> {
         record.log = self.books.log.close(decision_hash);
         Ok(record)
     }
-}
-
-/// The hash of everything that a replay must reproduce: the record without its run, parent, timing, cost and log.
-///
-/// Timing is left out wherever it stands: the attempts go in by name and without their times, or the same answers would give another hash
-/// whenever one of them took a millisecond longer.
-pub(crate) fn decision_hash(record: &DecisionRecord) -> Result<String, CouncilError> {
-    let mut value =
-        serde_json::to_value(record).map_err(|_| CouncilError::NoAnswer { failures: Vec::new() })?;
-    if let Some(fields) = value.as_object_mut() {
-        for field in ["run_id", "parent", "timing", "cost", "log"] {
-            fields.remove(field);
-        }
-        if let Some(Value::Array(attempts)) = fields.get_mut("attempts") {
-            for attempt in attempts.iter_mut().filter_map(Value::as_object_mut) {
-                attempt.remove("started_ms");
-                attempt.remove("ended_ms");
-            }
-            let name = |attempt: &Value| (attempt["call"].as_str().map(str::to_owned), attempt["n"].as_u64());
-            attempts.sort_by_cached_key(name);
-        }
-    }
-    Ok(content_hash(canonical_text(&value).as_bytes()))
 }

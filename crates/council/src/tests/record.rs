@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_orchestrator_core::{
-    Cause, DecisionRecord, ErrorKind, Guard, ModeChoice, Status, TimeoutPhase, TriageRequest,
+    Cause, DecisionRecord, ErrorKind, Guard, ModeChoice, Status, TimeoutPhase, TriageRequest, canonical_hash,
     test_util::Script,
 };
 use async_orchestrator_prompts::schemas;
@@ -120,6 +120,22 @@ fn the_decision_hash_depends_on_what_was_said() {
     let mut seeded = Table::new();
     seeded.seed = 8;
     assert_ne!(hash(Table::new()), hash(seeded));
+}
+
+/// Whoever has the record alone can compute it: the document without what does not last.
+#[test]
+fn the_decision_hash_is_that_of_the_written_record_without_its_times() {
+    let record = Table::new().backup("proposer-1").fails("proposer-1", ErrorKind::Unavailable).record();
+    let mut written = serde_json::to_value(&record).unwrap();
+    for gone in ["run_id", "timing", "cost", "log"] {
+        assert!(written.as_object_mut().unwrap().remove(gone).is_some(), "{gone}");
+    }
+    let attempts = written["attempts"].as_array_mut().unwrap();
+    for attempt in attempts.iter_mut() {
+        attempt.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_ms"));
+    }
+    attempts.sort_by_key(|attempt| (attempt["call"].to_string(), attempt["n"].as_u64()));
+    assert_eq!(canonical_hash(&written).unwrap(), record.log.decision_hash);
 }
 
 proptest! {

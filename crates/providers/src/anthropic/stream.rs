@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::response::{self, Tokens};
 use crate::{
-    call::{Decode, Ending, Flow, Reply, StreamFault},
+    call::{Decode, Ending, Flow, Frame, Reply, StreamFault},
     sse::SseEvent,
     vendor_error::VendorError,
 };
@@ -37,9 +37,13 @@ struct TextDelta<'a> {
 }
 
 impl Piece<'_> {
+    fn may_be_named(event: &str) -> bool {
+        matches!(event, "content_block_delta" | "")
+    }
+
     /// The piece of text in `data`, if it is one and nothing else.
     fn read<'a>(name: &str, data: &'a str) -> Option<Piece<'a>> {
-        if !matches!(name, "content_block_delta" | "") {
+        if !Self::may_be_named(name) {
             return None;
         }
         serde_json::from_str(data).ok().filter(|piece: &Piece<'_>| {
@@ -61,6 +65,8 @@ pub(crate) struct Decoder {
     usage: Tokens,
     has_stopped: bool,
     id: Option<String>,
+    /// Of the last usual piece of text, and its block.
+    frame: (Frame, u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +81,13 @@ impl Decode for Decoder {
         if data.is_empty() {
             return Ok(self.flow());
         }
+        if let Some(text) = self.frame.0.text(data).filter(|_| Piece::may_be_named(event.name)) {
+            self.text_of(self.frame.1, Some(&text), emit)?;
+            return Ok(self.flow());
+        }
         if let Some(piece) = Piece::read(event.name, data) {
+            self.frame.0.learn(data, &piece.delta.text, None);
+            self.frame.1 = piece.index;
             self.text_of(piece.index, Some(&piece.delta.text), emit)?;
             return Ok(self.flow());
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::response;
 use crate::{
-    call::{Decode, Ending, Flow, Reply, StreamFault},
+    call::{Decode, Ending, Flow, Frame, Reply, StreamFault},
     sse::SseEvent,
     vendor_error::VendorError,
 };
@@ -26,6 +26,9 @@ struct Chunk<'a> {
     usage: Option<IgnoredAny>,
     #[serde(default)]
     error: Option<IgnoredAny>,
+    /// Random letters that hide how long the text is.
+    #[serde(borrow, default)]
+    obfuscation: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +63,8 @@ pub(crate) struct Decoder {
     has_usage: bool,
     is_done: bool,
     id: Option<String>,
+    /// Of the last usual chunk with nothing but text.
+    frame: Frame,
 }
 
 impl Decode for Decoder {
@@ -71,8 +76,10 @@ impl Decode for Decoder {
         let data = event.data.trim();
         if data == "[DONE]" {
             self.is_done = true;
+        } else if let Some(text) = self.frame.text(data).filter(|_| event.name != "error") {
+            self.say(&text, emit)?;
         } else if let Some(chunk) = usual(event.name, data) {
-            self.usual(&chunk, emit)?;
+            self.usual(data, &chunk, emit)?;
         } else if !data.is_empty() {
             let chunk: Value = serde_json::from_str(data)
                 .map_err(|_| StreamFault::Protocol("an event of the stream is no JSON"))?;
@@ -101,6 +108,7 @@ fn usual<'a>(name: &str, data: &'a str) -> Option<Chunk<'a>> {
 impl Decoder {
     fn usual(
         &mut self,
+        data: &str,
         chunk: &Chunk<'_>,
         emit: &mut dyn FnMut(&str) -> Result<(), StreamFault>,
     ) -> Result<(), StreamFault> {
@@ -109,8 +117,15 @@ impl Decoder {
         }
         let Some(choice) = chunk.choices.iter().find(|choice| choice.index == 0) else { return Ok(()) };
         if let Some(delta) = &choice.delta {
-            self.is_refused |= delta.refusal.as_ref().is_some_and(|refusal| !refusal.0.is_empty());
-            self.say(delta.content.as_ref().map_or("", |content| &content.0), emit)?;
+            let is_refused = delta.refusal.as_ref().is_some_and(|refusal| !refusal.0.is_empty());
+            self.is_refused |= is_refused;
+            if let Some(content) = &delta.content {
+                if !is_refused && choice.finish_reason.is_none() {
+                    let padding = chunk.obfuscation.as_ref().map(|padding| &*padding.0);
+                    self.frame.learn(data, &content.0, padding);
+                }
+                self.say(&content.0, emit)?;
+            }
         }
         if let Some(reason) = &choice.finish_reason {
             // A repeated last chunk changes nothing.
