@@ -187,6 +187,8 @@ pub enum JudgedBy {
 pub enum TallyRule {
     /// Log-odds of the supporters, discounted for correlated errors.
     DiscountedLogOdds,
+    /// Weights of the supporters that were fitted together, so that members who err alike share theirs.
+    JointWeights,
     /// The mean of each critic's standardised and clipped grades.
     ClippedZMean,
     /// Most first places.
@@ -206,6 +208,7 @@ impl TallyRule {
     pub const fn name(self) -> &'static str {
         match self {
             Self::DiscountedLogOdds => "discounted_log_odds",
+            Self::JointWeights => "joint_weights",
             Self::ClippedZMean => "clipped_z_mean",
             Self::Plurality => "plurality",
             Self::Approval => "approval",

@@ -6,4 +6,5 @@
 
 pub mod bench;
 pub mod chaos;
+pub mod eval;
 pub mod proofs;

@@ -7,12 +7,12 @@ use async_orchestrator_core::{Alarm, Audit, QuorumState, Tally, TallyRule};
 use crate::{
     election::Election,
     posterior::{RHO_DEFAULT, effective_votes, posterior, votes},
-    rules::{AllScores, condorcet_winner, first_places_of_critics, ranking, sole_leader},
+    rules::{AllScores, condorcet_winner, first_places_of_critics, ranking, sole_leader, weighed},
     sum::{on_grid, sum_in_order},
 };
 
 /// The version of the election's code, which the decision record names. It changes when any election could come out differently.
-pub const VERSION: &str = "ao/tally/1";
+pub const VERSION: &str = "ao/tally/2";
 
 /// Decides the election.
 ///
@@ -37,7 +37,12 @@ pub fn decide(election: &Election) -> Tally {
     let rule_agreement = leaders.iter().all(|leader| *leader == Some(order[0]));
     Tally {
         rule,
-        rho: Some(RHO_DEFAULT),
+        rho: match rule {
+            // The weights already share what the members have in common.
+            TallyRule::JointWeights => None,
+            TallyRule::DiscountedLogOdds => election.weights().map(|weights| weights.rho),
+            _ => Some(RHO_DEFAULT),
+        },
         scores: named(election, scores),
         winner: Some(election.candidates()[order[0]].id.clone()),
         margin,
@@ -48,6 +53,15 @@ pub fn decide(election: &Election) -> Tally {
         quorum: QuorumState::default(),
         pairwise: all.pairwise.into_matrix(),
     }
+}
+
+/// The probability that the winner is the right answer, where the weights say how often none of the candidates is; `None` elsewhere. How well it
+/// means what it says depends on what the weights were fitted to: [`Trust::is_calibrated`](crate::Trust::is_calibrated).
+pub fn probability(election: &Election) -> Option<f64> {
+    let mut shares = election.weights()?.none.map(|none| vec![none])?;
+    shares.extend(weighed(election, TallyRule::JointWeights));
+    crate::learn::logit::softmax(&mut shares);
+    shares.into_iter().skip(1).max_by(f64::total_cmp)
 }
 
 fn single(election: &Election, all: AllScores) -> Tally {

@@ -3,7 +3,10 @@
 //! Nothing here decides. The constructor puts candidates and ballots into one order of its own, so that no rule can
 //! depend on the order in which they came.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use async_orchestrator_core::TallyRule;
 
@@ -42,6 +45,42 @@ pub struct GradedBallot {
     /// The share of critics that the critic expects to prefer each candidate, 0 to 1; `None` is not said. For the audit alone.
     pub predicted_support: Vec<Option<f64>>,
 }
+
+/// What each vote for a closed answer weighs, in nats: how far it raises the log-odds that its answer is right.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    /// By the supporter's seat; a seat that is not named weighs 0.
+    pub supporters: BTreeMap<String, f64>,
+    /// What speaks for a candidate before anybody voted, by its id; such as the pull of an option's letter.
+    pub candidates: BTreeMap<String, f64>,
+    /// What a critic's review says, by the critic's seat; a seat that is not named says nothing.
+    pub reviews: BTreeMap<String, ReviewWeight>,
+    /// What speaks for none of the candidates being right; unset where nothing is known of that.
+    pub none: Option<f64>,
+    /// The correlation of the supporters' errors, 0 to 1, for [`TallyRule::DiscountedLogOdds`].
+    pub rho: f64,
+}
+
+/// What a review of a candidate adds to its score, in nats: the logarithms of the likelihood ratios of right against wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReviewWeight {
+    /// If the critic approves: `ln(hit rate / false-alarm rate)`.
+    pub approved: f64,
+    /// If it graded and did not approve: `ln((1 - hit rate) / (1 - false-alarm rate))`.
+    pub refused: f64,
+}
+
+impl ReviewWeight {
+    /// How far a review moves an approved candidate against a refused one, or one against a candidate that it says nothing of.
+    fn swing(&self) -> f64 {
+        let (high, low) =
+            (self.approved.max(self.refused).max(0.0), self.approved.min(self.refused).min(0.0));
+        high - low
+    }
+}
+
+/// Weights beyond this, either way, are no weights: e^100 to one is more than anybody knows.
+pub const NATS_MAX: f64 = 100.0;
 
 /// By which rule the election is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +144,17 @@ pub enum InvalidElection {
         /// Its weight.
         weight: f64,
     },
+    /// A weight in nats that is none.
+    #[error("the weight of `{name}` is {nats} nats: a number from -{NATS_MAX} to {NATS_MAX} is expected")]
+    InvalidNats {
+        /// Whose.
+        name: String,
+        /// Its weight.
+        nats: f64,
+    },
+    /// A correlation that is none.
+    #[error("the correlation is {0}: a number from 0 to 1 is expected")]
+    InvalidRho(f64),
     /// A rule that cannot decide this election.
     #[error("the rule `{}` cannot decide here: choose plurality, approval, borda, schulze or clipped_z_mean", .0.name())]
     UnusableRule(TallyRule),
@@ -118,6 +168,22 @@ pub struct Election {
     rule: RuleChoice,
     tie_seed: u64,
     dropped: Dropped,
+    weighed: Option<Weighed>,
+}
+
+/// The weights in the order of candidates and ballots.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Weighed {
+    rule: TallyRule,
+    /// Each candidate's supporters, lightest first.
+    pub(crate) supporters: Vec<Vec<f64>>,
+    pub(crate) candidates: Vec<f64>,
+    /// One for each ballot.
+    pub(crate) reviews: Vec<ReviewWeight>,
+    /// How far one review can move two candidates against each other, at most.
+    pub(crate) review_swing: f64,
+    pub(crate) none: Option<f64>,
+    pub(crate) rho: f64,
 }
 
 impl Election {
@@ -149,7 +215,47 @@ impl Election {
         ballots.sort_by(|one, two| one.weight.total_cmp(&two.weight).then_with(|| one.voter.cmp(&two.voter)));
         let candidates =
             candidates.into_iter().map(|(_, candidate)| with_sorted_supporters(candidate)).collect();
-        Ok(Self { candidates, ballots, rule, tie_seed, dropped })
+        Ok(Self { candidates, ballots, rule, tie_seed, dropped, weighed: None })
+    }
+
+    /// Lets the votes for a closed answer count by what is known of the voters, instead of one each.
+    ///
+    /// `rule` is [`TallyRule::JointWeights`] (the weights already share what the members have in common, and add up) or
+    /// [`TallyRule::DiscountedLogOdds`] (each weight stands for itself, and the sum is discounted). It is in force where the election's rule is
+    /// [`RuleChoice::Closed`]; an election for open answers, or by a named rule, stays as it is.
+    ///
+    /// # Errors
+    /// A weight that is no number or beyond [`NATS_MAX`], a correlation outside 0 to 1, another rule.
+    pub fn weighed(mut self, rule: TallyRule, weights: &Weights) -> Result<Self, InvalidElection> {
+        if !matches!(rule, TallyRule::JointWeights | TallyRule::DiscountedLogOdds) {
+            return Err(InvalidElection::UnusableRule(rule));
+        }
+        check_weights(weights)?;
+        if self.rule != RuleChoice::Closed {
+            return Ok(self);
+        }
+        let of = |seat: &String| weights.supporters.get(seat).copied().unwrap_or(0.0);
+        let supporters = self.candidates.iter().map(|candidate| {
+            let mut nats: Vec<f64> = candidate.supporters.iter().map(of).collect();
+            nats.sort_by(f64::total_cmp);
+            nats
+        });
+        let bias = |candidate: &Candidate| weights.candidates.get(&candidate.id).copied().unwrap_or(0.0);
+        let review = |ballot: &GradedBallot| weights.reviews.get(&ballot.voter).copied().unwrap_or_default();
+        self.weighed = Some(Weighed {
+            rule,
+            supporters: supporters.collect(),
+            candidates: self.candidates.iter().map(bias).collect(),
+            reviews: self.ballots.iter().map(review).collect(),
+            review_swing: weights.reviews.values().map(ReviewWeight::swing).fold(0.0, f64::max),
+            none: weights.none,
+            rho: weights.rho,
+        });
+        Ok(self)
+    }
+
+    pub(crate) const fn weights(&self) -> Option<&Weighed> {
+        self.weighed.as_ref()
     }
 
     /// The candidates, sorted by id.
@@ -183,7 +289,10 @@ impl Election {
             return TallyRule::Single;
         }
         match self.rule {
-            RuleChoice::Closed => TallyRule::Plurality,
+            RuleChoice::Closed => match &self.weighed {
+                Some(weighed) => weighed.rule,
+                None => TallyRule::Plurality,
+            },
             RuleChoice::Open => TallyRule::ClippedZMean,
             RuleChoice::Rule(rule) => rule,
         }
@@ -273,6 +382,19 @@ fn check_ballots(candidates: &[Candidate], ballots: &[GradedBallot]) -> Result<(
         }
     }
     Ok(())
+}
+
+fn check_weights(weights: &Weights) -> Result<(), InvalidElection> {
+    let reviews =
+        weights.reviews.iter().flat_map(|(name, review)| [(name, review.approved), (name, review.refused)]);
+    let plain = weights.supporters.iter().chain(&weights.candidates).map(|(name, nats)| (name, *nats));
+    let unnamed = String::from("none of the candidates");
+    for (name, nats) in plain.chain(reviews).chain(weights.none.map(|nats| (&unnamed, nats))) {
+        if !(-NATS_MAX..=NATS_MAX).contains(&nats) {
+            return Err(InvalidElection::InvalidNats { name: name.clone(), nats });
+        }
+    }
+    if (0.0..=1.0).contains(&weights.rho) { Ok(()) } else { Err(InvalidElection::InvalidRho(weights.rho)) }
 }
 
 const fn check_rule(rule: RuleChoice, candidates: usize) -> Result<(), InvalidElection> {

@@ -41,23 +41,29 @@ mod blocs;
 mod canonical;
 mod decide;
 mod election;
+mod learn;
 mod mix;
 mod orders;
 mod posterior;
 mod rules;
 mod sum;
+mod trust;
 mod unassailable;
 
 pub use blocs::{Bloc, blocs};
 pub use canonical::{canonical_key, clusters};
-pub use decide::{VERSION, decide};
+pub use decide::{VERSION, decide, probability};
 pub use election::{
     BALLOTS_MAX, CANDIDATES_MAX, Candidate, Dropped, Election, GRADE_ABS_MAX, GradedBallot, InvalidElection,
-    RuleChoice, WEIGHT_MAX,
+    NATS_MAX, ReviewWeight, RuleChoice, WEIGHT_MAX, Weights,
 };
 pub use orders::orders;
 pub use posterior::{RHO_DEFAULT, effective_votes};
 pub use rules::Z_CLIP;
+pub use trust::{
+    CALIBRATED_FROM, Fit, InvalidTrust, Labelled, Member, Pair, Pull, Record, Reviews, TRUST_SCHEMA, Trust,
+    Vote,
+};
 pub use unassailable::unassailable;
 
 #[cfg(test)]

@@ -29,6 +29,13 @@ pub fn effective_votes(votes: f64, rho: f64) -> f64 {
 
 /// The number of votes that the unequal weights of those who vote under `rule` amount to: `(sum w)^2 / sum w^2` (Kish).
 pub(crate) fn votes(election: &Election, rule: TallyRule) -> f64 {
+    if let Some(weights) = election.weights() {
+        // Whoever speaks against its own answer is no vote for it.
+        let mut nats: Vec<f64> = weights.supporters.iter().flatten().map(|nats| nats.max(0.0)).collect();
+        let mut squares: Vec<f64> = nats.iter().map(|nats| nats * nats).collect();
+        let (sum, squares) = (sum_in_order(&mut nats), sum_in_order(&mut squares));
+        return if squares > 0.0 { sum * sum / squares } else { 0.0 };
+    }
     let proposers = match rule {
         TallyRule::ClippedZMean => 0.0,
         _ => election.support_total(),
@@ -41,6 +48,7 @@ pub(crate) fn votes(election: &Election, rule: TallyRule) -> f64 {
 
 /// Each candidate's share: the softmax of the evidence for it, one nat for each effective vote.
 ///
+/// - Joint weights, discounted log-odds: the score itself, which is in nats.
 /// - Plurality: the evidence is the effective number of the candidate's own votes. With members of equal skill this is the
 ///   correlation-discounted log-odds of the election, `sum w_i / (1 + (m - 1) rho)`.
 /// - Approval, Borda, Schulze: the effective number of all votes times the share of the highest possible score.
@@ -53,6 +61,8 @@ pub(crate) fn posterior(election: &Election, rule: TallyRule, all: &AllScores) -
     let rivals = election.size().saturating_sub(1).max(1) as f64;
     let share = |score: f64, highest: f64| if highest > 0.0 { score / highest } else { 0.0 };
     let evidence = |score: f64| match rule {
+        // These are nats already.
+        TallyRule::JointWeights | TallyRule::DiscountedLogOdds => score / NATS_PER_VOTE,
         TallyRule::ClippedZMean => effective * score / 2.0,
         TallyRule::Approval => effective * share(score, total),
         TallyRule::Borda => effective * share(score, total * rivals),

@@ -4,12 +4,14 @@
 
 mod counted;
 mod pairwise;
+mod weighed;
 mod z_mean;
 
 use async_orchestrator_core::TallyRule;
 
 pub(crate) use counted::{approval, borda, first_places_of_critics, plurality};
 pub(crate) use pairwise::{Pairwise, condorcet_winner, schulze};
+pub(crate) use weighed::weighed;
 pub use z_mean::Z_CLIP;
 pub(crate) use z_mean::{clipped_z_mean, clipped_z_sums};
 
@@ -25,6 +27,8 @@ pub(crate) struct AllScores {
     pub(crate) borda: Vec<f64>,
     pub(crate) schulze: Vec<f64>,
     pub(crate) z_mean: Vec<f64>,
+    /// In nats; zeros where votes are not weighed.
+    pub(crate) weighed: Vec<f64>,
     pub(crate) pairwise: Pairwise,
 }
 
@@ -37,6 +41,7 @@ impl AllScores {
             borda: borda(&pairwise),
             schulze: schulze(&pairwise),
             z_mean: clipped_z_mean(election),
+            weighed: weighed(election, election.rule_in_force()),
             pairwise,
         }
     }
@@ -48,6 +53,7 @@ impl AllScores {
             TallyRule::Borda => &self.borda,
             TallyRule::Schulze => &self.schulze,
             TallyRule::ClippedZMean => &self.z_mean,
+            TallyRule::JointWeights | TallyRule::DiscountedLogOdds => &self.weighed,
             // The constructor of an election lets no other rule in than these two (and `Single`, where any score wins).
             _ => &self.plurality,
         }

@@ -18,7 +18,8 @@ const SAME_Z: f64 = 1e-6;
 ///
 /// For each rival the worst case is taken: every outstanding ballot puts it first and approves it alone, the winner last. For
 /// plurality (closed answers too), approval and Borda the test is exact, ties included; for the clipped z-mean it
-/// is exact but for dead heats, which count as open. Under Schulze's method one ballot can turn a whole cycle: there the answer is
+/// is exact but for dead heats, which count as open; under joint weights and discounted log-odds each ballot is taken for one of the critic whose
+/// reviews say most. Under Schulze's method one ballot can turn a whole cycle: there the answer is
 /// `false` while anything is outstanding.
 ///
 /// ```
@@ -84,6 +85,9 @@ fn leads(election: &Election, rule: TallyRule, all: &AllScores) -> Vec<Lead> {
         TallyRule::ClippedZMean => z(),
         TallyRule::Borda => exact(&all.borda, rivals),
         TallyRule::Approval => exact(&all.approval, 1.0),
+        TallyRule::JointWeights | TallyRule::DiscountedLogOdds => {
+            exact(&all.weighed, election.weights().map_or(0.0, |weights| weights.review_swing))
+        }
         _ => exact(&all.plurality, 1.0),
     }];
     if election.rule() == RuleChoice::Closed {

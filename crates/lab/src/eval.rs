@@ -1,0 +1,8 @@
+//! How often the product decides rightly, measured on recorded answers of real models.
+
+pub mod calibration;
+pub mod data;
+pub mod pools;
+pub mod rules;
+pub mod sample;
+pub mod votes;
