@@ -22,6 +22,11 @@ pub(crate) fn proofs(root: &Path, options: &Options) -> Result<(), Problem> {
     command("proofs", options).run(root)
 }
 
+/// Simulates elections; it fails when a figure misses its value.
+pub(crate) fn elections(root: &Path, options: &Options) -> Result<(), Problem> {
+    command("elections", options).run(root)
+}
+
 fn command(binary: &str, options: &Options) -> CommandLine {
     let mut line = CommandLine::cargo("run --quiet --release --package async-orchestrator-lab --bin")
         .argument(binary)

@@ -88,6 +88,14 @@ const TASKS: &[Task] = &[
         run: lab::proofs,
     },
     Task {
+        name: "elections",
+        options: &["--seed", "--json"],
+        help: "  elections [--seed N] [--json FILE]
+      Simulates elections with members of known accuracy, correlation, bias and lies, and compares how
+      often the tally is right with its regression values. Fails when one is missed.",
+        run: lab::elections,
+    },
+    Task {
         name: "loom",
         options: &[],
         help: "  loom

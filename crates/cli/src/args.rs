@@ -1,8 +1,12 @@
 //! The arguments of every command. Their help texts are the command's documentation.
 
+mod eval;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use eval::{Eval, EvalAdaptive, EvalVotes};
 
 /// Several language models deliberate before one answer is given.
 #[derive(Debug, Parser)]
@@ -48,6 +52,9 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Rehearse what would become of a council under your configuration if a server failed. No vendor is called.
     Chaos(Chaos),
+    /// Measure how often the orchestrator decides rightly, on recorded answers. No vendor is called.
+    #[command(subcommand)]
+    Eval(Eval),
     /// List models; fetch and verify the embedded one.
     Models(Models),
     /// List, show or check the prompts.

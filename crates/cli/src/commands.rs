@@ -4,6 +4,7 @@ pub(crate) mod chaos;
 mod columns;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod eval;
 pub(crate) mod models;
 pub(crate) mod prompts;
 pub(crate) mod schema;

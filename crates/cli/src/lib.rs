@@ -43,6 +43,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
+        Command::Eval(eval) => commands::eval::run(&cli.global, eval),
         Command::Models(models) => commands::models::run(&cli.global, models).await,
         Command::Prompts(prompts) => commands::prompts::run(&cli.global, prompts),
         Command::Schema(schema) => commands::schema::run(&schema),

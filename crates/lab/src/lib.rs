@@ -6,5 +6,6 @@
 
 pub mod bench;
 pub mod chaos;
+pub mod elections;
 pub mod eval;
 pub mod proofs;

@@ -44,6 +44,11 @@ const CLASS_PULL: f64 = 0.2;
 const NONE: f64 = 3.0;
 const CLASS_NONE: f64 = 0.5;
 
+/// With fewer labelled questions than this, what tells members and answers apart beyond their counts is held back to half and less: a few
+/// questions must not make the vote worse than one member, one vote.
+const FEW: usize = 100;
+const HELD_BACK: f64 = 0.4;
+
 /// An answer has a pull of its own if it stands to the vote in at least this share of the questions.
 const RECURRING_MIN: f64 = 0.05;
 
@@ -457,6 +462,7 @@ struct Features<'a> {
     answers: BTreeMap<&'a str, usize>,
     class_answers: BTreeMap<(&'a str, &'a str), usize>,
     none: BTreeMap<&'a str, usize>,
+    is_few: bool,
 }
 
 impl<'a> Features<'a> {
@@ -490,19 +496,21 @@ impl<'a> Features<'a> {
                 .map(|key| (key, place()))
                 .collect(),
             none: asked.iter().map(|key| (*key, place())).collect(),
+            is_few: labelled.len() < FEW,
         }
     }
 
     /// In the order of the places.
     fn priors(&self) -> Vec<Prior> {
+        let held = if self.is_few { HELD_BACK } else { 1.0 };
         let groups = [
             (SCALE, 1),
-            (TOGETHER, 1),
+            (TOGETHER * held, 1),
             (NONE, 1),
-            (EXTRA, self.members.len()),
-            (CLASS_EXTRA, self.classes.len()),
-            (PULL, self.answers.len()),
-            (CLASS_PULL, self.class_answers.len()),
+            (EXTRA * held, self.members.len()),
+            (CLASS_EXTRA * held, self.classes.len()),
+            (PULL * held, self.answers.len()),
+            (CLASS_PULL * held, self.class_answers.len()),
             (CLASS_NONE, self.none.len()),
         ];
         let prior = |deviation| Prior { mean: 0.0, deviation };

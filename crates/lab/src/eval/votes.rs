@@ -7,6 +7,7 @@ use async_orchestrator_tally::Trust;
 use serde::Serialize;
 
 use super::{
+    curve::{Point, curve},
     data::{AnswerSet, Question, read_sets},
     pools::{Pool, pools},
     rules::{Rule, elect, labelled},
@@ -29,6 +30,8 @@ pub struct Options {
     pub pools: Vec<String>,
     /// The rules; empty for all.
     pub rules: Vec<Rule>,
+    /// Numbers of labelled questions for a learning curve; empty for none.
+    pub labels: Vec<usize>,
 }
 
 /// What came of it.
@@ -36,6 +39,8 @@ pub struct Options {
 pub struct Report {
     /// One for each pool of each set.
     pub pools: Vec<PoolReport>,
+    /// How the learned rules fare with few labels; empty unless asked for.
+    pub curve: Vec<Point>,
     /// What could not be read, by set.
     pub dropped: BTreeMap<String, Vec<String>>,
 }
@@ -124,7 +129,7 @@ pub fn run(options: &Options) -> Result<Report> {
     }
     let scored = read_sets(&options.score)?;
     let fitted = if same { None } else { Some(read_sets(&options.fit)?) };
-    let mut report = Report { pools: Vec::new(), dropped: BTreeMap::new() };
+    let mut report = Report { pools: Vec::new(), curve: Vec::new(), dropped: BTreeMap::new() };
     for set in scored.iter().chain(fitted.iter().flatten()) {
         if !set.dropped.is_empty() {
             report.dropped.insert(set.name.clone(), set.dropped.clone());
@@ -141,6 +146,9 @@ pub fn run(options: &Options) -> Result<Report> {
         };
         for pool in pools(set, &options.pools)? {
             report.pools.push(evaluate(set, other, &pool, rules, options.folds)?);
+            for rule in rules.iter().filter(|rule| **rule != Rule::Plurality) {
+                report.curve.extend(curve(set, &pool, *rule, &options.labels)?);
+            }
         }
     }
     if report.pools.is_empty() {
@@ -241,7 +249,7 @@ impl Fitted {
 }
 
 /// The member that is right most often on `questions`; of equals the first.
-fn best_single(pool: &Pool, questions: &[&Question]) -> usize {
+pub(crate) fn best_single(pool: &Pool, questions: &[&Question]) -> usize {
     let right = |member: usize| questions.iter().filter(|question| question.is_right(member)).count();
     let mut best = (pool.members[0], right(pool.members[0]));
     for member in &pool.members[1..] {

@@ -1,0 +1,79 @@
+//! The arguments of `eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// How often a vote over recorded answers is right, beside the best member alone.
+    #[command(after_long_help = FORMATS)]
+    Votes(EvalVotes),
+    /// How many members have to be asked one after the other until the answer is sure enough.
+    #[command(after_long_help = FORMATS)]
+    Adaptive(EvalAdaptive),
+}
+
+/// The arguments of `eval votes`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalVotes {
+    /// Fit weights on the recorded answers in this directory; unset, ORCHESTRATOR_EVAL_DATA says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fit: Option<PathBuf>,
+    /// Score on this directory; unset, on the one that is fitted on. On the same one, each question is scored by weights that did not see its fold.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) score: Option<PathBuf>,
+    /// The number of folds.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(crate) folds: u8,
+    /// A pool by name (3-named, best-5, best-7, all-31, middling-3, zeroeval-3, zeroeval-5, zeroeval-7), or members with commas between them. Repeat it for more;
+    /// unset, all pools that are known for a set, else all its members.
+    #[arg(long, value_name = "POOL")]
+    pub(crate) pool: Vec<String>,
+    /// The rule; repeat it for more. Unset, all of them.
+    #[arg(long, value_name = "RULE", value_parser = ["plurality", "discounted_log_odds", "joint_weights"])]
+    pub(crate) rule: Vec<String>,
+    /// Also show how the learned rules fare with so many labelled questions, ten draws each: `30,100,300,1000`.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    pub(crate) labels: Vec<usize>,
+    /// Show every task and category, and not only those that fall below their best member.
+    #[arg(long)]
+    pub(crate) groups: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arguments of `eval adaptive`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalAdaptive {
+    /// The directory with the recorded answers; unset, ORCHESTRATOR_EVAL_DATA says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The number of folds.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(crate) folds: u8,
+    /// A pool and how many calls a question it may take on average: `best-5=2.0`. Repeat it for more.
+    #[arg(long, value_name = "POOL=CALLS", default_values = ["best-5=2.0", "zeroeval-5=1.6"], value_parser = budget)]
+    pub(crate) budget: Vec<(String, f64)>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn budget(text: &str) -> Result<(String, f64), String> {
+    let expected = || String::from("write a pool and a number of calls, such as best-5=2.0");
+    let (pool, calls) = text.rsplit_once('=').ok_or_else(expected)?;
+    let calls: f64 = calls.parse().map_err(|_| expected())?;
+    if pool.is_empty() || !(1.0..=1_000.0).contains(&calls) {
+        return Err(expected());
+    }
+    Ok((pool.to_owned(), calls))
+}
+
+const FORMATS: &str =
+    "Recorded answers are files called NAME_votes.csv or NAME_votes.jsonl, also with .gz behind it:
+  CSV         question_id,category,answer,MODEL,MODEL,...   an empty field is no answer
+  JSON lines  {\"qid\": \"..\", \"task\": \"..\", \"answer\": \"..\", \"votes\": {\"MODEL\": \"..\" or null}}
+Answers are compared to the letter. What cannot be read is dropped, counted and shown.";

@@ -1,0 +1,54 @@
+//! `eval adaptive`.
+
+use async_orchestrator_lab::eval::adaptive::{Options, run as evaluate};
+
+use super::{directory, failed, interval, signed};
+use crate::{
+    args::{EvalAdaptive, Global},
+    commands::columns::columns,
+    exit::{Exit, Failure},
+    output,
+    sanitize::one_line,
+};
+
+pub(super) fn run(global: &Global, arguments: EvalAdaptive) -> Result<(), Failure> {
+    let options = Options {
+        data: directory(global, arguments.data)?,
+        folds: usize::from(arguments.folds),
+        budgets: arguments.budget,
+    };
+    let report = evaluate(&options).map_err(|error| failed(&error))?;
+    if arguments.json {
+        let document = serde_json::to_value(&report)
+            .map_err(|error| Failure::new(Exit::Failed, format!("the report is no JSON: {error}")))?;
+        return output::json(&document);
+    }
+    let head = [
+        "pool",
+        "questions",
+        "calls",
+        "budget",
+        "right, %",
+        "all asked, %",
+        "difference",
+        "thresholds",
+        "stopped after 1, 2, ...",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    for pool in &report.pools {
+        let thresholds: Vec<String> = pool.thresholds.iter().map(|at| format!("{at:.2}")).collect();
+        let stopped: Vec<String> = pool.stopped.iter().map(ToString::to_string).collect();
+        rows.push([
+            one_line(&pool.pool),
+            pool.questions.to_string(),
+            format!("{:.2}", pool.calls.mean),
+            format!("{:.2}", pool.budget),
+            interval(pool.accuracy),
+            interval(pool.full),
+            signed(pool.gain),
+            thresholds.join(" "),
+            stopped.join(" "),
+        ]);
+    }
+    columns(&rows).iter().try_for_each(|line| output::line(line))
+}
