@@ -1,8 +1,6 @@
 //! When two calls ask the same: one hash over everything that changes the answer. Pure.
 
-use async_orchestrator_core::{
-    AttemptLimits, CallContext, ChatRole, CompletionRequest, OnBroken, ReplyFormat,
-};
+use async_orchestrator_core::{CallContext, ChatRole, CompletionRequest, ReplyFormat};
 
 /// Names a call by what it asks and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,19 +40,6 @@ impl CacheKey {
     /// The hash.
     pub(crate) const fn bytes(&self) -> &[u8; 32] {
         &self.0
-    }
-
-    /// The key of the same call under these limits. What they are is no part of an answer, but of a call that several wait for.
-    pub(crate) fn within(self, limits: AttemptLimits, broken: OnBroken) -> Self {
-        let AttemptLimits { total, first_token, idle } = limits;
-        let mut hash = Fields(blake3::Hasher::new());
-        hash.0.update(&self.0);
-        for limit in [total, first_token, idle] {
-            hash.0.update(&limit.as_nanos().to_le_bytes());
-        }
-        // Who cannot take text back must not join a call that may begin anew.
-        hash.number(u64::from(broken.is_restart()));
-        hash.key()
     }
 }
 

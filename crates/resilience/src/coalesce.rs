@@ -13,10 +13,12 @@
 //! Only who began the call is told its usage; the others get [`Served::Shared`] without any. If that caller left, nobody is told, but
 //! the budget that the call reserved from is settled all the same.
 
+mod asked;
 mod map;
 mod shared_stream;
 
 use std::{
+    hash::RandomState,
     pin::pin,
     sync::{Arc, Weak},
 };
@@ -32,67 +34,56 @@ use futures_util::{
 };
 
 use self::{
+    asked::Asked,
     map::{Joined, Map, Ticket},
     shared_stream::{Follower, SharedStream},
 };
-use crate::cache_key::CacheKey;
-
 type Call = BoxFuture<'static, Result<Completion, ProviderError>>;
 
 /// Joins identical calls of one list of targets.
 pub(crate) struct Coalesce {
     inner: Arc<dyn LlmProvider>,
     clock: Arc<dyn Clock>,
-    scope: String,
     /// Apart from the streams: a whole call has other limits, and it may go another way below.
     whole: Map<WeakShared<Call>>,
     streams: Map<Weak<SharedStream>>,
+    state: RandomState,
 }
 
 impl Coalesce {
-    pub(crate) fn new(inner: Arc<dyn LlmProvider>, clock: Arc<dyn Clock>, scope: &str) -> Self {
-        Self { inner, clock, scope: scope.to_owned(), whole: Map::default(), streams: Map::default() }
+    pub(crate) fn new(inner: Arc<dyn LlmProvider>, clock: Arc<dyn Clock>) -> Self {
+        let state = RandomState::new();
+        Self { inner, clock, whole: Map::default(), streams: Map::default(), state }
     }
 
-    /// Two calls with other limits of their attempts are two calls, or the patient one would fail with the hasty one.
-    fn key(&self, request: &CompletionRequest, context: &CallContext) -> CacheKey {
-        CacheKey::new(&self.scope, request, context).within(context.limits, context.broken)
+    fn asked(&self, request: &CompletionRequest, context: &CallContext) -> Arc<Asked> {
+        Arc::new(Asked::new(&self.state, request, context))
     }
 
-    fn join_whole(
-        &self,
-        request: &CompletionRequest,
-        context: &CallContext,
-        key: CacheKey,
-    ) -> Option<Joined<Shared<Call>>> {
+    fn join_whole(&self, asked: &Arc<Asked>, context: &CallContext) -> Option<Joined<Shared<Call>>> {
         let now = self.clock.now();
-        self.whole.join(key, context.deadline, now, WeakShared::upgrade, |ticket| {
-            let call = self.whole_call(request.clone(), context.clone(), ticket);
+        self.whole.join(asked, context.deadline, now, WeakShared::upgrade, |ticket| {
+            let call = self.whole_call(Arc::clone(asked), context.clone(), ticket);
             let weak = call.downgrade()?;
             Some((call, weak))
         })
     }
 
-    fn whole_call(&self, request: CompletionRequest, context: CallContext, ticket: Ticket) -> Shared<Call> {
+    fn whole_call(&self, asked: Arc<Asked>, context: CallContext, ticket: Ticket) -> Shared<Call> {
         let inner = Arc::clone(&self.inner);
         let call = async move {
             // The entry goes with the call, however it ends.
             let _ticket = ticket;
-            inner.complete(&request, &context).await
+            inner.complete(asked.request(), &context).await
         };
         call.boxed().shared()
     }
 
-    fn join_stream(
-        &self,
-        request: &CompletionRequest,
-        context: &CallContext,
-        key: CacheKey,
-    ) -> Option<Joined<Arc<SharedStream>>> {
+    fn join_stream(&self, asked: &Arc<Asked>, context: &CallContext) -> Option<Joined<Arc<SharedStream>>> {
         let now = self.clock.now();
-        self.streams.join(key, context.deadline, now, Weak::upgrade, |ticket| {
-            let (inner, request, context) = (Arc::clone(&self.inner), request.clone(), context.clone());
-            let opening = async move { inner.stream(&request, &context).await }.boxed();
+        self.streams.join(asked, context.deadline, now, Weak::upgrade, |ticket| {
+            let (inner, asked, context) = (Arc::clone(&self.inner), Arc::clone(asked), context.clone());
+            let opening = async move { inner.stream(asked.request(), &context).await }.boxed();
             let call = Arc::new(SharedStream::new(opening, ticket));
             let weak = Arc::downgrade(&call);
             Some((call, weak))
@@ -149,10 +140,10 @@ impl LlmProvider for Coalesce {
         if context.reuse == Reuse::Never {
             return self.inner.complete(request, context).await;
         }
-        let key = self.key(request, context);
+        let asked = self.asked(request, context);
         // Each turn somebody who waits becomes the one who began, and the beginner's result is final: it ends.
         loop {
-            match self.join_whole(request, context, key) {
+            match self.join_whole(&asked, context) {
                 None => return self.inner.complete(request, context).await,
                 Some(Joined::Begun(call)) => return call.await,
                 Some(Joined::Found(call)) => match until(&*self.clock, context.deadline, call).await {
@@ -171,9 +162,9 @@ impl LlmProvider for Coalesce {
         if context.reuse == Reuse::Never {
             return self.inner.stream(request, context).await;
         }
-        let key = self.key(request, context);
+        let asked = self.asked(request, context);
         loop {
-            match self.join_stream(request, context, key) {
+            match self.join_stream(&asked, context) {
                 None => return self.inner.stream(request, context).await,
                 Some(Joined::Begun(call)) => {
                     let reader = Follower::first(call);

@@ -242,11 +242,10 @@ impl Stack {
             }
             choices.push(self.choice(target, tier));
         }
-        let scope = choices.iter().map(|choice| choice.candidate.model.to_string()).collect::<Vec<_>>();
         let fallback = Fallback::try_new(choices, Arc::clone(clock), &registry.config.retry)?;
         let mut provider: Arc<dyn LlmProvider> = Arc::new(fallback);
         if registry.config.coalesce == Coalescing::On {
-            provider = Arc::new(Coalesce::new(provider, Arc::clone(clock), &scope.join(" > ")));
+            provider = Arc::new(Coalesce::new(provider, Arc::clone(clock)));
         }
         if let Some(cache) = &self.cache {
             provider = Arc::new(Cached::new(provider, Arc::clone(cache)));

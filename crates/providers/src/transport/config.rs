@@ -18,7 +18,8 @@ pub struct TransportConfig {
     pub body_bytes_max: usize,
     /// The most bytes of one server-sent event; 1 MiB.
     pub event_bytes_max: usize,
-    /// The most bytes of a reply's status line and headers; 64 KiB.
+    /// The most bytes of a reply's status line and headers; 16 KiB. It also is the most that is read from one HTTP/1 connection at a time, so a
+    /// thousand streams that all have much to say hold no more than a thousand times this.
     pub header_bytes_max: u32,
     /// The proxies to go through; none.
     pub proxy: ProxyConfig,
@@ -36,7 +37,7 @@ impl Default for TransportConfig {
             pool_idle_per_host_max: 32,
             body_bytes_max: 16 << 20,
             event_bytes_max: 1 << 20,
-            header_bytes_max: 64 << 10,
+            header_bytes_max: 16 << 10,
             proxy: ProxyConfig::default(),
             roots: TrustRoots::default(),
             user_agent: concat!("async-orchestrator/", env!("CARGO_PKG_VERSION")).to_owned(),

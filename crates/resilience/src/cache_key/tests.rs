@@ -1,8 +1,6 @@
 //! Two requests have one key exactly if they are equal.
 
-use std::time::Duration;
-
-use async_orchestrator_core::{Clock, Message, OnBroken, Role, SeatId, Section, test_util::ManualClock};
+use async_orchestrator_core::{Clock, Message, Role, SeatId, Section, test_util::ManualClock};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -136,14 +134,4 @@ fn zero_and_minus_zero_are_not_the_same_to_a_hash() {
     };
     let keys = [0.0, -0.0].map(|temperature| CacheKey::new("a:one", &request(temperature), &context(1)));
     assert_ne!(keys[0], keys[1], "one call too many is the harmless side to err on");
-}
-
-#[test]
-fn limits_make_another_call_of_the_same_question() {
-    let key = CacheKey::new("a:one", &CompletionRequest::default(), &context(1));
-    let limits = [1, 2].map(|seconds| AttemptLimits::within(Duration::from_secs(seconds)));
-    assert_eq!(key.within(limits[0], OnBroken::Restart), key.within(limits[0], OnBroken::Restart));
-    assert_ne!(key.within(limits[0], OnBroken::Restart), key.within(limits[1], OnBroken::Restart));
-    assert_ne!(key.within(limits[0], OnBroken::Restart), key);
-    assert_ne!(key.within(limits[0], OnBroken::Restart), key.within(limits[0], OnBroken::Continue));
 }

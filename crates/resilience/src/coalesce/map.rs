@@ -11,13 +11,14 @@ use std::{
 
 use async_orchestrator_core::Deadline;
 
-use crate::{cache_key::CacheKey, registry::lock};
+use super::asked::Asked;
+use crate::registry::lock;
 
 /// Calls under way; `W` is a weak handle of a call.
 pub(super) struct Map<W>(Arc<Mutex<Entries<W>>>);
 
 struct Entries<W> {
-    calls: HashMap<CacheKey, Entry<W>>,
+    calls: HashMap<Arc<Asked>, Entry<W>>,
     next: u64,
 }
 
@@ -53,18 +54,18 @@ impl<W> Default for Map<W> {
 }
 
 impl<W: Send + 'static> Map<W> {
-    /// Joins the call under `key`, or begins one with `begin`; `None` if that gives none. A call that would end long before the caller's
+    /// Joins the call that asks the same, or begins one with `begin`; `None` if that gives none. A call that would end long before the caller's
     /// deadline is not joined: the new one takes its place.
     pub(super) fn join<C>(
         &self,
-        key: CacheKey,
+        asked: &Arc<Asked>,
         deadline: Deadline,
         now: Instant,
         upgrade: impl Fn(&W) -> Option<C>,
         begin: impl FnOnce(Ticket) -> Option<(C, W)>,
     ) -> Option<Joined<C>> {
         let mut entries = lock(&self.0);
-        if let Some(entry) = entries.calls.get(&key)
+        if let Some(entry) = entries.calls.get(asked)
             && ends_late_enough(entry.ends, deadline, now)
             && let Some(call) = upgrade(&entry.call)
         {
@@ -72,21 +73,21 @@ impl<W: Send + 'static> Map<W> {
         }
         let number = entries.next;
         entries.next += 1;
-        let (call, weak) = begin(self.ticket(key, number))?;
+        let (call, weak) = begin(self.ticket(Arc::clone(asked), number))?;
         // An entry that is replaced may hold the last handle of its call, whose ticket wants this lock.
-        let replaced = entries.calls.insert(key, Entry { call: weak, number, ends: deadline });
+        let replaced = entries.calls.insert(Arc::clone(asked), Entry { call: weak, number, ends: deadline });
         drop(entries);
         drop(replaced);
         Some(Joined::Begun(call))
     }
 
-    fn ticket(&self, key: CacheKey, number: u64) -> Ticket {
+    fn ticket(&self, asked: Arc<Asked>, number: u64) -> Ticket {
         let map: Weak<Mutex<Entries<W>>> = Arc::downgrade(&self.0);
         Ticket(Some(Box::new(move || {
             let Some(map) = map.upgrade() else { return };
             let mut entries = lock(&map);
-            let own = entries.calls.get(&key).is_some_and(|entry| entry.number == number);
-            let gone = if own { entries.calls.remove(&key) } else { None };
+            let own = entries.calls.get(&asked).is_some_and(|entry| entry.number == number);
+            let gone = if own { entries.calls.remove(&asked) } else { None };
             drop(entries);
             drop(gone);
         })))

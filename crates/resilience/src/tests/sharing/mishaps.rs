@@ -59,7 +59,7 @@ fn over(open: impl Fn() -> CompletionStream + Send + Sync + 'static) -> (Arc<dyn
     let context = CallContext::detached(clock.now());
     let capabilities = Capabilities::unknown("a:one".parse().unwrap());
     let below = Arc::new(Below { capabilities, open: Box::new(open) });
-    (Arc::new(Coalesce::new(below, Arc::new(clock), "a:one")), context)
+    (Arc::new(Coalesce::new(below, Arc::new(clock))), context)
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_came_old_from_below_stays_marked_as_old() {
     let clock: Arc<dyn Clock> = Arc::new(scene.clock.clone());
     let cache = Arc::new(AnswerCache::new(CacheConfig::default(), Arc::clone(&clock), None, String::new()));
     let inner: Arc<dyn LlmProvider> = Arc::new(Cached::new(scene.provider(), cache));
-    let shared: Arc<dyn LlmProvider> = Arc::new(Coalesce::new(inner, clock, "a:one"));
+    let shared: Arc<dyn LlmProvider> = Arc::new(Coalesce::new(inner, clock));
     let (request, context) = (request(), scene.context());
     play(&scene.clock, shared.complete(&request, &context)).unwrap();
     let seen = play(&scene.clock, join_all((0..2).map(|_| shared.complete(&request, &context))));
