@@ -5,6 +5,7 @@ mod orders;
 mod reference;
 mod simulated;
 mod standing;
+mod trusting;
 mod worked;
 
 use async_orchestrator_core::TallyRule;
