@@ -222,8 +222,8 @@ fn agrees_with_its_grades(ballot: &Ballot) -> bool {
     ballot.reviews.iter().any(|review| review.label == *best && review.scores.mean() >= top)
 }
 
-/// The review of proposal `id` in `ballot`.
-pub(crate) fn review_of<'a>(ballot: &'a BallotRecord, id: &str) -> Option<&'a Review> {
+/// The review of the proposal called `id` in `ballot`, whatever label it had there; `None` if the critic was not shown it.
+pub fn review_of<'a>(ballot: &'a BallotRecord, id: &str) -> Option<&'a Review> {
     let place = ballot.order.iter().position(|shown| shown == id)?;
     let label = label(place);
     ballot.ballot.reviews.iter().find(|review| review.label == label)

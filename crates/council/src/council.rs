@@ -7,6 +7,7 @@ use async_orchestrator_core::{
     JournalBody, Mode, RunId, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
+use async_orchestrator_tally::Trust;
 
 use crate::{
     Checker, CouncilError, InvalidRequest, Panel, Quorum,
@@ -16,6 +17,7 @@ use crate::{
     fan_out::Line,
     log::RunLog,
     run::{Run, Setting},
+    trusted::Trusted,
 };
 
 /// What a run is given from outside, so that it can be repeated to the letter.
@@ -36,6 +38,7 @@ pub struct Council {
     prompts: CollaborativePromptLibrary,
     clock: Arc<dyn Clock>,
     quorum: Quorum,
+    trust: Option<Trusted>,
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
@@ -50,6 +53,7 @@ impl Council {
             prompts,
             clock,
             quorum: Quorum::default(),
+            trust: None,
             checkers: Vec::new(),
             journal: None,
             history: None,
@@ -61,6 +65,25 @@ impl Council {
     #[must_use]
     pub fn quorum(mut self, quorum: Quorum) -> Self {
         self.quorum = quorum;
+        self
+    }
+
+    /// Lets votes for a closed answer count by what `trust` knows of the models that gave them, under the names `provider:model`; without it
+    /// every seat has one vote.
+    ///
+    /// [`Trust::weights`] says which rule is then in force: joint weights where weights were fitted and at least one of the proposers' models is
+    /// known, else discounted log-odds where two of them were counted often enough, else plurality as without a table. The reviews of critics
+    /// that were measured count by their likelihood ratios. The class of a question is triage's `task_class`. Who really answered counts, not
+    /// who was seated first.
+    ///
+    /// The record states the probability of being right where the table [is calibrated](Trust::is_calibrated) and the joint weights decided (or all
+    /// proposers that the joint weights cover said the same). Its `calibration_id` is `trust:`, the first twelve hexadecimal digits of
+    /// the table's canonical BLAKE3 hash, `/`, and how many labelled questions the weights were fitted to.
+    ///
+    /// Open questions are decided by the critics' grades in any case.
+    #[must_use]
+    pub fn trust(mut self, trust: Arc<Trust>) -> Self {
+        self.trust = Some(Trusted::new(trust));
         self
     }
 
@@ -148,6 +171,7 @@ impl Council {
             panel: &self.panel,
             prompts: &self.prompts,
             quorum: self.quorum,
+            trust: self.trust.as_ref(),
             checkers: &self.checkers,
             request,
             decision: &decision,

@@ -20,8 +20,10 @@ mod reply;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trusted;
 mod vote;
 
+pub use ballot::review_of;
 pub use checks::Checker;
 pub use council::{Council, RunInputs};
 pub use error::{CouncilError, SeatFailure};

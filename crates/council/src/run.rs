@@ -14,11 +14,12 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    AnswerSource, BallotRecord, Cause, Deadline, DecisionRecord, EventKind, FinishReason, JournalBody,
-    ProposalRecord, RoleOutcome, RunId, SeatId, Stage, StopReason, Tally, TriageDecision, TriageRequest,
+    AnswerSource, AnswerType, BallotRecord, Cause, Confidence, Deadline, DecisionRecord, EventKind,
+    FinishReason, JournalBody, ProposalRecord, Role, RoleOutcome, RunId, SeatId, Stage, StopReason, Tally,
+    TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt, ReplyKind};
-use async_orchestrator_tally as tally;
+use async_orchestrator_tally::{self as tally, Vote};
 
 use finish::Finished;
 
@@ -28,6 +29,7 @@ use crate::{
     checks::{Checked, OutputSchema, Subject},
     fan_out::Line,
     proposal::{commit, prose, read_proposal, short_key, standing},
+    trusted::{Members, Trusted, confidence},
     vote::{Field, quorum_state},
 };
 
@@ -36,6 +38,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) panel: &'a Panel,
     pub(crate) prompts: &'a CollaborativePromptLibrary,
     pub(crate) quorum: Quorum,
+    pub(crate) trust: Option<&'a Trusted>,
     pub(crate) checkers: &'a [Arc<dyn Checker>],
     pub(crate) request: &'a TriageRequest,
     pub(crate) decision: &'a TriageDecision,
@@ -132,7 +135,7 @@ impl Run<'_> {
         setting.enter(Stage::Propose);
         let mut kinds: BTreeMap<SeatId, ReplyKind> = BTreeMap::new();
         let mut batch = Vec::new();
-        for seat in setting.panel.of(async_orchestrator_core::Role::Proposer) {
+        for seat in setting.panel.of(Role::Proposer) {
             let prompt = setting.render(seat, Stage::Propose, &setting.input())?;
             kinds.insert(seat.id, prompt.reply);
             batch.push(Prepared::write(setting.panel, seat.id, Stage::Propose, prompt));
@@ -191,7 +194,7 @@ impl Run<'_> {
     /// Stage 4: the election; pure.
     fn elect(&self, proposals: &[ProposalRecord], ballots: &[BallotRecord]) -> Result<Elected, CouncilError> {
         let setting = &self.setting;
-        let field = Field::new(proposals, setting.decision.answer_type, setting.seed);
+        let field = self.field(proposals);
         let nobody = || CouncilError::NoAnswer { failures: self.books.failures() };
         let election = field.election(ballots).map_err(|_| nobody())?;
         let mut result = tally::decide(&election);
@@ -220,7 +223,39 @@ impl Run<'_> {
                 dissents: dissent.len(),
             },
         );
-        Ok(Elected { tally: result, winner: winner.clone(), dissent })
+        let confidence = confidence(setting.trust, &election);
+        Ok(Elected { tally: result, winner: winner.clone(), dissent, confidence })
+    }
+
+    /// The answers as they are put to the vote: closed ones weighed by what is known of who gave them.
+    fn field<'p>(&self, proposals: &'p [ProposalRecord]) -> Field<'p> {
+        let Setting { decision, trust, seed, .. } = self.setting;
+        let field = Field::new(proposals, decision.answer_type, seed);
+        let Some(trust) = trust.filter(|_| decision.answer_type == AnswerType::Closed) else { return field };
+        let members = self.members();
+        let seats: Vec<String> = field.proposals().iter().map(|proposal| proposal.seat.to_string()).collect();
+        // Answers of one cluster have one key; an answer that cannot be read is its own.
+        let keys: Vec<Option<String>> = field
+            .proposals()
+            .iter()
+            .map(|proposal| tally::canonical_key(decision.answer_kind, &proposal.proposal))
+            .collect();
+        let votes =
+            field.proposals().iter().zip(seats.iter().zip(&keys)).map(|(proposal, (seat, key))| Vote {
+                seat,
+                member: members.get(&proposal.seat).map_or("", String::as_str),
+                candidate: &proposal.cluster,
+                answer: key.as_deref().unwrap_or(&proposal.proposal.answer),
+            });
+        let weighing = trust.weights(&decision.task_class, &votes.collect::<Vec<_>>());
+        let critics = members.into_iter().filter(|(seat, _)| seat.role == Role::Critic).collect();
+        field.weighing(weighing).reviewing(trust.reviews(&critics))
+    }
+
+    /// The model that spoke for each seat, or would have.
+    fn members(&self) -> Members {
+        let seats = self.setting.panel.seats().iter();
+        seats.map(|seat| (seat.id, self.seated(seat).0.to_string())).collect()
     }
 
     /// How many families of models proposed.
@@ -234,6 +269,7 @@ pub(crate) struct Elected {
     tally: Tally,
     winner: ProposalRecord,
     dissent: Vec<async_orchestrator_core::Dissent>,
+    confidence: Confidence,
 }
 
 impl Elected {

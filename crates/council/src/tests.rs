@@ -14,4 +14,5 @@ mod replies;
 mod review;
 mod table;
 mod timeline;
+mod trusting;
 mod validation;

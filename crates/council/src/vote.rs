@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_orchestrator_core::{
-    Alarm, AnswerType, BallotRecord, Dissent, ProposalRecord, QuorumState, Review, Tally,
+    Alarm, AnswerType, BallotRecord, Dissent, ProposalRecord, QuorumState, Review, Tally, TallyRule,
 };
 use async_orchestrator_tally::{
-    self as tally, Candidate, Election, GradedBallot, InvalidElection, RuleChoice,
+    self as tally, Candidate, Election, GradedBallot, InvalidElection, ReviewWeight, RuleChoice, Weights,
 };
 
 use crate::{
@@ -21,11 +21,14 @@ const MINORITY_SHARE: f64 = 0.20;
 const REPORT_CHARS_MAX: usize = 4_000;
 
 /// The distinct answers: the first proposal of each group of equal ones stands for all of them.
+#[derive(Clone)]
 pub(crate) struct Field<'a> {
     proposals: Vec<&'a ProposalRecord>,
     clusters: Vec<String>,
     rule: RuleChoice,
     seed: u64,
+    /// What the votes weigh, where that is known.
+    weighing: Option<(TallyRule, Weights)>,
 }
 
 impl<'a> Field<'a> {
@@ -41,7 +44,21 @@ impl<'a> Field<'a> {
             AnswerType::Closed => RuleChoice::Closed,
             AnswerType::Open => RuleChoice::Open,
         };
-        Self { proposals, clusters, rule, seed }
+        Self { proposals, clusters, rule, seed, weighing: None }
+    }
+
+    /// Weighs votes by `weighing` instead of counting one each.
+    pub(crate) fn weighing(self, weighing: Option<(TallyRule, Weights)>) -> Self {
+        Self { weighing, ..self }
+    }
+
+    /// The same with these weights of reviews; none where votes are not weighed.
+    pub(crate) fn reviewing(&self, reviews: BTreeMap<String, ReviewWeight>) -> Self {
+        let mut field = self.clone();
+        if let Some((_, weights)) = &mut field.weighing {
+            weights.reviews = reviews;
+        }
+        field
     }
 
     fn members<'b>(&'b self, cluster: &'b str) -> impl Iterator<Item = &'b &'a ProposalRecord> {
@@ -55,7 +72,11 @@ impl<'a> Field<'a> {
             supporters: self.members(cluster).map(|proposal| proposal.seat.to_string()).collect(),
         });
         let graded = ballots.iter().map(|ballot| self.graded(ballot));
-        Election::try_new(candidates.collect(), graded.collect(), self.rule, self.seed)
+        let election = Election::try_new(candidates.collect(), graded.collect(), self.rule, self.seed)?;
+        match &self.weighing {
+            Some((rule, weights)) => election.weighed(*rule, weights),
+            None => Ok(election),
+        }
     }
 
     /// One ballot as grades per distinct answer: the mean over the proposals that give it.

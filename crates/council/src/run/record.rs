@@ -12,7 +12,8 @@ use super::{Elected, Run, express, finish::Finished, lasting::decision_hash};
 use crate::{
     CouncilError, Seat,
     books::raise,
-    vote::{Field, Scene, alarms},
+    trusted::uncalibrated,
+    vote::{Scene, alarms},
 };
 
 /// What a record is made of, besides the books.
@@ -25,7 +26,7 @@ struct Parts {
     ballots: Vec<BallotRecord>,
     tally: Tally,
     dissent: Vec<Dissent>,
-    basis: ConfidenceBasis,
+    confidence: Confidence,
     finished: Finished,
 }
 
@@ -45,7 +46,7 @@ impl Run<'_> {
             ballots: Vec::new(),
             tally,
             dissent: Vec::new(),
-            basis: ConfidenceBasis::PriorOnly,
+            confidence: uncalibrated(ConfidenceBasis::PriorOnly),
             finished,
         };
         self.write(parts).await
@@ -60,7 +61,7 @@ impl Run<'_> {
     ) -> Result<DecisionRecord, CouncilError> {
         let models = self.models();
         let mut tally = elected.tally.clone();
-        let field = Field::new(&proposals, self.setting.decision.answer_type, self.setting.seed);
+        let field = self.field(&proposals);
         let scene = Scene { field: &field, tally: &elected.tally, ballots: &ballots, models: &models };
         tally.audit.alarms.extend(alarms(&scene));
         tally.audit.alarms.extend(self.books.shortened_prompts());
@@ -80,7 +81,7 @@ impl Run<'_> {
             winner: Some((elected.winner.id.clone(), self.setting.key_of(&elected.winner))),
             tally,
             dissent,
-            basis: ConfidenceBasis::RawPosterior,
+            confidence: elected.confidence,
             finished,
             proposals,
             ballots,
@@ -126,7 +127,7 @@ impl Run<'_> {
         self.setting.panel.seat(seat).map(|seat| self.seated(seat).1)
     }
 
-    fn seated(&self, seat: &Seat) -> (ModelRef, String) {
+    pub(super) fn seated(&self, seat: &Seat) -> (ModelRef, String) {
         let first = seat.provider.capabilities();
         let target = self.books.answered_by.get(&seat.id).unwrap_or(&first.target).clone();
         let family = self.setting.panel.facts(&target).map_or(&first.family, |facts| &facts.family);
@@ -178,12 +179,7 @@ impl Run<'_> {
                 winner,
                 notices: self.notices(),
             },
-            confidence: Confidence {
-                p_correct: None,
-                calibrated: false,
-                basis: parts.basis,
-                calibration_id: None,
-            },
+            confidence: parts.confidence,
             seats: self.seats(parts.depth),
             absences: self.books.absences.clone(),
             proposals: parts.proposals,

@@ -1,13 +1,16 @@
 //! Stage 3: every critic reviews all proposals blind, each in an order and with labels of its own.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use async_orchestrator_core::{
-    AnswerType, BallotRecord, EventKind, LikelihoodTask, PromptRead, PromptStyle, ProposalRecord, Role,
-    RoleOutcome, RoleTask, SeatId, Stage, canonical_hash,
+    AnswerType, BallotRecord, EventKind, LikelihoodTask, ModelRef, PromptRead, PromptStyle, ProposalRecord,
+    Role, RoleOutcome, RoleTask, SeatId, Stage, canonical_hash,
 };
 use async_orchestrator_prompts::{LabelledProposal, PromptInput};
-use async_orchestrator_tally as tally;
+use async_orchestrator_tally::{self as tally, ReviewWeight};
 
 use super::{REVIEW_SHARE, Run, Setting};
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     books::{Prepared, Turn, Wait},
     proposal::standing,
     reply::Unreadable,
+    trusted::Members,
     vote::Field,
 };
 
@@ -35,16 +39,22 @@ impl Run<'_> {
             batch.push(prepare(setting, seat, order)?);
         }
         let seats = batch.len();
+        // Who spoke for each critic's seat so far: a review counts by who wrote it.
+        let spoke: Mutex<Members> = Mutex::default();
         let read = |seat: SeatId, outcome: &RoleOutcome| -> Result<ReadBallot, Unreadable> {
+            if let Some(model) = answered_by(outcome) {
+                spoke.lock().unwrap_or_else(PoisonError::into_inner).insert(seat, model.to_string());
+            }
             read_ballot(shown.get(&seat).map(Vec::as_slice).unwrap_or_default(), outcome)
         };
-        let field = Field::new(proposals, setting.decision.answer_type, setting.seed);
+        let field = self.field(proposals);
         let mut cast: Vec<BallotRecord> = Vec::new();
         let enough = |seat: SeatId, read: &ReadBallot| {
             let order = shown.get(&seat).map(Vec::as_slice).unwrap_or_default();
             let copy = ReadBallot { ballot: read.ballot.clone(), ..*read };
             cast.push(enter(String::new(), seat, order, copy, false, false));
-            settled(setting, &field, &cast, seats)
+            let spoke = spoke.lock().unwrap_or_else(PoisonError::into_inner);
+            settled(setting, &field.reviewing(reviews(setting, &spoke, &cast)), &cast, seats)
         };
         let until = setting.until(REVIEW_SHARE);
         let gathered = self.books.gather(setting.line, setting.panel, batch, until, read, enough).await?;
@@ -127,6 +137,31 @@ fn prepare(setting: &Setting<'_>, seat: &Seat, order: &[&ProposalRecord]) -> Res
     let input = PromptInput { proposals: proposals.collect(), ..setting.input() };
     let prompt = setting.render(seat, Stage::Review, &input)?;
     Ok(Prepared::write(setting.panel, seat.id, Stage::Review, prompt))
+}
+
+fn answered_by(outcome: &RoleOutcome) -> Option<&ModelRef> {
+    match outcome {
+        RoleOutcome::Answered(completion) => Some(&completion.answered_by),
+        RoleOutcome::Judged(verdict) => Some(&verdict.answered_by),
+        RoleOutcome::Failed(_) => None,
+    }
+}
+
+/// What the reviews of those who `cast` their ballots say; `spoke` are the models of the seats so far. Any model of a seat's list may still speak for
+/// the other seats: each stands under a name of its own, which is nobody's ballot, so that no ballot can move the election further than is
+/// reckoned with.
+fn reviews(setting: &Setting<'_>, spoke: &Members, cast: &[BallotRecord]) -> BTreeMap<String, ReviewWeight> {
+    let Some(trust) = setting.trust else { return BTreeMap::new() };
+    let has_cast = |seat: SeatId| cast.iter().any(|ballot| ballot.seat == seat);
+    let mut reviews = trust.reviews(spoke);
+    for seat in setting.panel.of(Role::Critic).filter(|seat| !has_cast(seat.id)) {
+        for model in &seat.models {
+            let member = model.target.to_string();
+            let weight = trust.review_weight(&member);
+            reviews.extend(weight.map(|weight| (format!("{} by {member}", seat.id), weight)));
+        }
+    }
+    reviews
 }
 
 /// Whether the ballots that are still out can change anything. Open answers are never settled early: one ballot can move every mean.

@@ -10,7 +10,7 @@ use super::replies::proposal;
 use super::table::{TOOK, Table};
 
 /// A calculation, answered by each proposer with a number.
-fn sum(answers: &[&str], critics: u8) -> Table {
+pub(super) fn sum(answers: &[&str], critics: u8) -> Table {
     let mut table = Table::of(u8::try_from(answers.len()).unwrap(), critics)
         .asked(|request| TriageRequest {
             query: "A shop sells 6 boxes of 7 apples. How many apples are that?".into(),

@@ -14,7 +14,7 @@ use super::replies::{BallotForm, PLANS, plan};
 use super::table::Table;
 
 /// What the published schema has against `record`.
-fn violations(record: &DecisionRecord) -> Vec<String> {
+pub(super) fn violations(record: &DecisionRecord) -> Vec<String> {
     let text = |id: &str| schemas().iter().find(|schema| schema.id == id).unwrap().text;
     let value = |id: &str| serde_json::from_str::<Value>(text(id)).unwrap();
     let mut registry = jsonschema::Registry::new();

@@ -19,6 +19,7 @@ use async_orchestrator_core::{
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_resilience::{ResilienceConfig, Stack, Target};
+use async_orchestrator_tally::Trust;
 use async_trait::async_trait;
 
 use super::replies::{BallotForm, default_reply, said};
@@ -40,6 +41,7 @@ pub(super) struct Table {
     one_model: bool,
     price: Option<Price>,
     quorum: Quorum,
+    trust: Option<Arc<Trust>>,
     checkers: Vec<Arc<dyn Checker>>,
 }
 
@@ -106,6 +108,7 @@ impl Table {
                 as_of: "2026-11".into(),
             }),
             quorum: Quorum::default(),
+            trust: None,
             checkers: Vec::new(),
         }
     }
@@ -180,6 +183,11 @@ impl Table {
         self
     }
 
+    pub(super) fn trust(mut self, trust: Trust) -> Self {
+        self.trust = Some(Arc::new(trust));
+        self
+    }
+
     pub(super) fn checker(mut self, checker: impl Checker + 'static) -> Self {
         self.checkers.push(Arc::new(checker));
         self
@@ -194,6 +202,9 @@ impl Table {
         let mut council = Council::new(Panel::try_new(seats).unwrap(), prompts, Arc::clone(&clock))
             .quorum(self.quorum)
             .journal(Arc::<Seen>::clone(&seen));
+        if let Some(trust) = &self.trust {
+            council = council.trust(Arc::clone(trust));
+        }
         for checker in &self.checkers {
             council = council.checker(Arc::clone(checker));
         }

@@ -1,0 +1,67 @@
+//! What a table of trust says of one election: the rule, the weights, and how sure the result is.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_orchestrator_core::{Confidence, ConfidenceBasis, SeatId, TallyRule, canonical_hash};
+use async_orchestrator_tally::{self as tally, Election, ReviewWeight, Trust, Vote, Weights};
+
+/// A table and the name of the calibration that it brings along.
+#[derive(Clone, Debug)]
+pub(crate) struct Trusted {
+    table: Arc<Trust>,
+    calibration: Option<String>,
+}
+
+/// The hexadecimal digits of the table's hash in the calibration's name.
+const HASH_DIGITS: usize = 12;
+
+/// The seats' models, as the table names them.
+pub(crate) type Members = BTreeMap<SeatId, String>;
+
+impl Trusted {
+    pub(crate) fn new(table: Arc<Trust>) -> Self {
+        let labelled = table.fit.as_ref().filter(|_| table.is_calibrated()).map(|fit| fit.labelled);
+        let calibration = labelled.and_then(|labelled| {
+            let hash = canonical_hash(&*table).ok()?;
+            let digits = hash.strip_prefix("blake3:").unwrap_or(&hash).get(..HASH_DIGITS)?;
+            Some(format!("trust:{digits}/{labelled}"))
+        });
+        Self { table, calibration }
+    }
+
+    /// The rule and the weights of an election over `votes`; `None` where the table knows too little of these voters.
+    pub(crate) fn weights(&self, class: &str, votes: &[Vote<'_>]) -> Option<(TallyRule, Weights)> {
+        self.table.weights(class, votes, &[])
+    }
+
+    /// What each critic's review says, by its seat; critics that were not measured are left out.
+    pub(crate) fn reviews(&self, critics: &Members) -> BTreeMap<String, ReviewWeight> {
+        let review =
+            |(seat, member): (&SeatId, &String)| Some((seat.to_string(), self.table.review_weight(member)?));
+        critics.iter().filter_map(review).collect()
+    }
+
+    /// The weight of a review by `member`, if it was measured.
+    pub(crate) fn review_weight(&self, member: &str) -> Option<ReviewWeight> {
+        self.table.review_weight(member)
+    }
+}
+
+/// How sure the winner of `election` is: a probability where the table is calibrated and knows one, else nothing but the raw posterior.
+pub(crate) fn confidence(trusted: Option<&Trusted>, election: &Election) -> Confidence {
+    let calibration = trusted.and_then(|trusted| trusted.calibration.clone());
+    match calibration.zip(tally::probability(election)) {
+        Some((calibration, p_correct)) => Confidence {
+            p_correct: Some(p_correct),
+            calibrated: true,
+            basis: ConfidenceBasis::CalibratedPosterior,
+            calibration_id: Some(calibration),
+        },
+        None => uncalibrated(ConfidenceBasis::RawPosterior),
+    }
+}
+
+/// No probability is stated.
+pub(crate) const fn uncalibrated(basis: ConfidenceBasis) -> Confidence {
+    Confidence { p_correct: None, calibrated: false, basis, calibration_id: None }
+}
