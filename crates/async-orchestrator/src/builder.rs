@@ -11,6 +11,7 @@ use async_orchestrator_council::{Checker, Council, Panel, Quorum, Seat};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_providers::Transport;
 use async_orchestrator_resilience::{ResilienceConfig, Stack, TokioClock};
+use async_orchestrator_tally::Trust;
 use secrecy::SecretString;
 
 use pieces::{EmbeddedModel, Own, embedded, embedded_allowed, prompts, stack};
@@ -48,6 +49,7 @@ pub struct AsyncOrchestratorBuilder {
     prompts: Option<CollaborativePromptLibrary>,
     clock: Option<Arc<dyn Clock>>,
     quorum: Option<(u8, u8)>,
+    trust: Option<Arc<Trust>>,
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
     checkers: Vec<Arc<dyn Checker>>,
@@ -129,6 +131,25 @@ impl AsyncOrchestratorBuilder {
     /// Asks for at least `proposals` valid proposals (1 to 5; 2) and `ballots` valid ballots (0 to 8; 1).
     pub fn quorum(mut self, proposals: u8, ballots: u8) -> Self {
         self.quorum = Some((proposals, ballots));
+        self
+    }
+
+    /// Lets votes for a closed answer count by what `trust` knows of the models that gave them, and states how probably the winner is right
+    /// where the table is calibrated. Without it every seat has one vote. See [`trust`](crate::trust) for where a table comes from.
+    ///
+    /// ```
+    /// use async_orchestrator::{AsyncOrchestrator, trust::{Labelled, Trust}};
+    /// let question = |n: u32| Labelled {
+    ///     class: "fact",
+    ///     votes: vec![("openai:gpt-5.5", "A"), ("anthropic:claude-sonnet-5-5", if n < 9 { "A" } else { "B" })],
+    ///     truth: "A",
+    /// };
+    /// let trust = Trust::learn(&(0..40).map(question).collect::<Vec<_>>());
+    /// let orchestrator = AsyncOrchestrator::builder().openai_key("not-a-real-key").trust(trust).build()?;
+    /// # Ok::<(), async_orchestrator::Error>(())
+    /// ```
+    pub fn trust(mut self, trust: impl Into<Arc<Trust>>) -> Self {
+        self.trust = Some(trust.into());
         self
     }
 
@@ -225,6 +246,9 @@ impl AsyncOrchestratorBuilder {
             return Err(BuildError::all(problems).into());
         };
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
+        if let Some(trust) = self.trust {
+            council = council.trust(trust);
+        }
         council = self.checkers.into_iter().fold(council, Council::checker);
         if let Some(journal) = self.journal {
             council = council.journal(journal);

@@ -25,6 +25,7 @@ mod source;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trust_file;
 
 pub use choices::{Dialect, EmbeddedUse, ProviderKind};
 pub use directories::Directories;
@@ -37,10 +38,11 @@ pub use prompt_files::prompt_files;
 pub use resilience::{Preset, ResilienceSettings};
 pub use settings::{
     CouncilSettings, Credential, DefaultModels, EmbeddedSettings, ModelSettings, NetworkSettings,
-    PromptSettings, ProviderSettings, RoleSettings, Settings, StateSettings,
+    PromptSettings, ProviderSettings, RoleSettings, Settings, StateSettings, TrustSettings,
 };
 pub use source::{Source, Sources};
 pub use template::template;
+pub use trust_file::{FILE_BYTES_MAX as TRUST_BYTES_MAX, TrustFile, TrustFileError, open_trust};
 
 /// The name of the embedded model's provider, as in `embedded:smollm2-135m-instruct`. No table of providers may take it.
 pub const EMBEDDED_PROVIDER: &str = "embedded";

@@ -37,6 +37,7 @@ mod registry;
 mod result;
 mod seating;
 mod state;
+pub mod trust;
 #[cfg(feature = "embedded")]
 mod weights;
 
@@ -66,7 +67,7 @@ pub use config::{
     Discovered, EMBEDDED_PROVIDER, EmbeddedSettings, EmbeddedUse, Environment, Explicit, FoundKey,
     FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Preset, Problem,
     PromptSettings, ProviderKind, ProviderSettings, ResilienceSettings, RoleSettings, Settings, Source,
-    Sources, StateSettings, discover, prompt_files, template,
+    Sources, StateSettings, TrustSettings, discover, prompt_files, template,
 };
 pub use error::{BuildError, Error, ErrorClass};
 pub use orchestrator::{AsyncOrchestrator, RunStream};
@@ -74,6 +75,7 @@ pub use plan::{Plan, PlannedCall};
 pub use probe::{Probe, Reach, probe, transport};
 pub use result::{Aggregated, Orchestrated};
 pub use state::open_state;
+pub use trust::{Trust, TrustFile};
 #[cfg(feature = "embedded")]
 pub use weights::{FetchError, FetchEvent, FetchSource, OnFetch, WeightsEntry, WeightsState, WeightsStore};
 

@@ -77,8 +77,7 @@ impl Council {
     /// who was seated first.
     ///
     /// The record states the probability of being right where the table [is calibrated](Trust::is_calibrated) and the joint weights decided (or all
-    /// proposers that the joint weights cover said the same). Its `calibration_id` is `trust:`, the first twelve hexadecimal digits of
-    /// the table's canonical BLAKE3 hash, `/`, and how many labelled questions the weights were fitted to.
+    /// proposers that the joint weights cover said the same), under its [`calibration_id`](crate::calibration_id).
     ///
     /// Open questions are decided by the critics' grades in any case.
     #[must_use]

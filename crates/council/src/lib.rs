@@ -30,3 +30,4 @@ pub use error::{CouncilError, SeatFailure};
 pub use panel::{
     InvalidPanel, InvalidQuorum, InvalidRequest, Panel, Quorum, Seat, TEXT_BYTES_MAX, check_request,
 };
+pub use trusted::calibration_id;

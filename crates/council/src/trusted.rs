@@ -20,12 +20,7 @@ pub(crate) type Members = BTreeMap<SeatId, String>;
 
 impl Trusted {
     pub(crate) fn new(table: Arc<Trust>) -> Self {
-        let labelled = table.fit.as_ref().filter(|_| table.is_calibrated()).map(|fit| fit.labelled);
-        let calibration = labelled.and_then(|labelled| {
-            let hash = canonical_hash(&*table).ok()?;
-            let digits = hash.strip_prefix("blake3:").unwrap_or(&hash).get(..HASH_DIGITS)?;
-            Some(format!("trust:{digits}/{labelled}"))
-        });
+        let calibration = calibration_id(&table);
         Self { table, calibration }
     }
 
@@ -45,6 +40,15 @@ impl Trusted {
     pub(crate) fn review_weight(&self, member: &str) -> Option<ReviewWeight> {
         self.table.review_weight(member)
     }
+}
+
+/// The name by which a record refers to the calibration of `table`: `trust:`, the first twelve hexadecimal digits of the table's canonical
+/// BLAKE3 hash, `/`, and how many labelled questions its weights were fitted to. `None` where it [is not calibrated](Trust::is_calibrated).
+pub fn calibration_id(table: &Trust) -> Option<String> {
+    let labelled = table.fit.as_ref().filter(|_| table.is_calibrated())?.labelled;
+    let hash = canonical_hash(table).ok()?;
+    let digits = hash.strip_prefix("blake3:").unwrap_or(&hash).get(..HASH_DIGITS)?;
+    Some(format!("trust:{digits}/{labelled}"))
 }
 
 /// How sure the winner of `election` is: a probability where the table is calibrated and knows one, else nothing but the raw posterior.

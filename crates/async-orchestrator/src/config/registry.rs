@@ -220,7 +220,8 @@ pub(super) const MODEL: &[OfModel] = &[
 ];
 
 /// The tables of settings that are there once.
-pub(super) const SINGLE_TABLES: [&str; 5] = ["embedded", "council", "resilience", "network", "prompts"];
+pub(super) const SINGLE_TABLES: [&str; 8] =
+    ["embedded", "council", "trust", "resilience", "budget", "state", "network", "prompts"];
 /// The tables of named tables.
 pub(super) const NAMED_TABLES: [&str; 3] = ["providers", "roles", "models"];
 

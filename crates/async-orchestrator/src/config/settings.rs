@@ -25,6 +25,8 @@ pub struct Settings {
     pub embedded: EmbeddedSettings,
     /// The council.
     pub council: CouncilSettings,
+    /// What is known of how often models are right.
+    pub trust: TrustSettings,
     /// How calls are kept going.
     pub resilience: ResilienceSettings,
     /// What all runs together may spend.
@@ -53,6 +55,7 @@ impl Settings {
             roles: BTreeMap::new(),
             embedded: EmbeddedSettings::default(),
             council: CouncilSettings::default(),
+            trust: TrustSettings::default(),
             resilience: ResilienceSettings::default(),
             budget: PeriodBudgets::default(),
             state: StateSettings::default(),
@@ -292,6 +295,23 @@ impl Default for CouncilSettings {
             mode: ModeChoice::Auto,
             seed: None,
         }
+    }
+}
+
+/// `[trust]`: what is known of how often models are right, by which the command lets their votes count. A library's user decides:
+/// [`open_trust`](crate::trust::open_trust) reads the table, [`trust`](crate::AsyncOrchestratorBuilder::trust) uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrustSettings {
+    /// Whether votes count by the table, where there is one; on. In files it is called `use`.
+    pub enabled: bool,
+    /// The table's file; unset, `trust.json` in the program's directory for state.
+    pub file: Option<PathBuf>,
+}
+
+impl Default for TrustSettings {
+    fn default() -> Self {
+        Self { enabled: true, file: None }
     }
 }
 

@@ -75,6 +75,18 @@ pub(in crate::config) const SINGLE: &[Once] = &[
     })
     .range(0.0, 9.223_372_036_854_776e18),
     Once::new(
+        "trust.use",
+        "true",
+        "whether votes count by what is known of the models that gave them; default: true, where there is a table",
+        |s| &mut s.trust.enabled,
+    ),
+    Once::new(
+        "trust.file",
+        r#""~/trust.json""#,
+        "the table of trust; default: trust.json in the directory for state",
+        |s| &mut s.trust.file,
+    ),
+    Once::new(
         "resilience.preset",
         r#""interactive""#,
         "what the settings below start from: default, interactive (somebody waits), batch or patient",

@@ -71,6 +71,14 @@ fn every_example_is_accepted_where_it_belongs() {
 }
 
 #[test]
+fn every_setting_that_is_there_once_stands_in_a_table_that_the_file_knows() {
+    for row in registry::SINGLE {
+        let table = row.key.split('.').next().unwrap();
+        assert!(registry::SINGLE_TABLES.contains(&table), "{}", row.key);
+    }
+}
+
+#[test]
 fn every_setting_of_one_line_has_its_own_variable() {
     let mut addresses: Vec<Address> = registry::SINGLE.iter().map(Address::Single).collect();
     addresses.extend(registry::ROLE.iter().map(|row| Address::Role(Role::Critic, row)));
@@ -151,11 +159,15 @@ fn seats_of_a_flag_replace_those_of_the_file() {
 
 #[test]
 fn paths_of_the_file_start_at_the_file_and_a_tilde_is_the_home() {
-    let place = Place::with("[prompts]\ndirectory = \"mine\"\n[embedded]\npath = \"~/m.gguf\"\n");
+    let place = Place::with(
+        "[prompts]\ndirectory = \"mine\"\n[embedded]\npath = \"~/m.gguf\"\n[state]\npath = \"~/s.db\"\n[trust]\nfile = \"t.json\"\n",
+    );
     let environment = [("HOME", "/home/u"), ("ORCHESTRATOR_NETWORK_CA_FILE", "here.pem")];
     let settings = place.load(&environment, Explicit::new()).unwrap();
     assert_eq!(settings.prompts.directory, Some(place.directory.path().join("mine")));
     assert_eq!(settings.embedded.path.as_deref(), Some(Path::new("/home/u/m.gguf")));
+    assert_eq!(settings.state_file().as_deref(), Some(Path::new("/home/u/s.db")));
+    assert_eq!(settings.trust_file().path(), place.directory.path().join("t.json"));
     assert_eq!(settings.network.ca_file.as_deref(), Some(Path::new("here.pem")));
 }
 
