@@ -8,3 +8,4 @@ mod rehearsal;
 mod reload;
 mod state;
 mod support;
+mod trust;

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use async_orchestrator::{
     AsyncOrchestrator, Event, FileState, MicroUsd, Orchestrated, Plan, RunStream, Settings, SharedState as _,
-    TriageRequest,
+    TriageRequest, trust::open_trust,
 };
 use serde_json::{Value, json};
 
@@ -55,7 +55,11 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     }
     let mut view = View::new(ask.quiet);
     let state = if ask.dry_run { None } else { earlier(&loaded.settings)? };
+    let trust = open_trust(&loaded.settings)?;
     let mut builder = AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer());
+    if let Some(trust) = trust {
+        builder = builder.trust(trust);
+    }
     if let Some(state) = &state {
         builder = builder.shared_state(Arc::<FileState>::clone(state));
     }

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use async_orchestrator::{ConfigError, Error, ErrorClass, Source};
+use async_orchestrator::{ConfigError, Error, ErrorClass, Source, trust::TrustFileError};
 
 /// The documented exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,17 @@ impl From<ConfigError> for Failure {
         // A mistake that is only in the flags is one of usage; the configuration may be in order.
         let flags = error.problems().iter().all(|problem| matches!(problem.source, Source::Explicit { .. }));
         Self::new(if flags { Exit::Usage } else { Exit::Config }, error.to_string())
+    }
+}
+
+impl From<TrustFileError> for Failure {
+    fn from(error: TrustFileError) -> Self {
+        let exit = match error {
+            TrustFileError::Unreadable { .. } | TrustFileError::NotWritten { .. } => Exit::Failed,
+            // The settings name a file that holds no table, or the usual one was damaged.
+            _ => Exit::Config,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

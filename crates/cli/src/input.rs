@@ -38,7 +38,8 @@ fn join(argument: String, file: Option<String>, piped: Option<String>) -> Asked 
     Asked { question, context: (!rest.is_empty()).then(|| rest.join("\n\n")) }
 }
 
-fn stdin() -> Result<String, Failure> {
+/// The text of stdin.
+pub(crate) fn stdin() -> Result<String, Failure> {
     bounded(io::stdin().lock()).map_err(|problem| Failure::new(Exit::Usage, format!("stdin: {problem}")))
 }
 

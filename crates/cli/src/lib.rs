@@ -42,6 +42,8 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Config(config) => commands::config::run(&cli.global, config).await,
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,
+        Command::Trust(trust) => commands::trust::run(&cli.global, trust.action),
+        Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback),
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
         Command::Eval(eval) => commands::eval::run(&cli.global, eval),
         Command::Models(models) => commands::models::run(&cli.global, models).await,

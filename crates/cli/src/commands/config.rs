@@ -9,7 +9,7 @@ use std::{
 
 use async_orchestrator::{
     AsyncOrchestrator, Directories, Discovered, Environment, NetworkSettings, TokioClock, discover, template,
-    transport,
+    transport, trust::open_trust,
 };
 
 use super::{columns::columns, words::count};
@@ -150,6 +150,7 @@ fn check(loaded: &Loaded) -> Result<(), Failure> {
         );
         return Err(Failure::new(Exit::Config, problem));
     }
+    open_trust(&loaded.settings)?;
     let file = loaded.settings.file.as_ref();
     let file = file
         .map_or_else(|| String::from("no file; defaults and environment"), |file| file.display().to_string());

@@ -93,20 +93,7 @@ impl AnswerSet {
 pub fn read_sets(directory: &Path) -> Result<Vec<AnswerSet>> {
     let mut sets = Vec::new();
     for path in files(directory)? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let plain = name.strip_suffix(".gz").unwrap_or(name);
-        let set = if let Some(name) = plain.strip_suffix("_votes.csv") {
-            read_csv(name, open(&path)?)
-        } else if let Some(name) = plain.strip_suffix("_votes.jsonl") {
-            read_lines(name, open(&path)?)
-        } else {
-            continue;
-        };
-        let set = set.with_context(|| format!("cannot read {}", path.display()))?;
-        if set.questions.is_empty() {
-            bail!("{} holds no question that can be read: {}", path.display(), set.dropped.join("; "));
-        }
-        sets.push(set);
+        sets.extend(read_set(&path)?);
     }
     if sets.is_empty() {
         bail!(
@@ -115,6 +102,27 @@ pub fn read_sets(directory: &Path) -> Result<Vec<AnswerSet>> {
         );
     }
     Ok(sets)
+}
+
+/// Reads one file; `None` if its name is not that of a set.
+///
+/// # Errors
+/// If the file is damaged as a whole, or holds no question that can be read. Damaged lines are dropped and counted.
+pub fn read_set(path: &Path) -> Result<Option<AnswerSet>> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    let set = if let Some(name) = plain.strip_suffix("_votes.csv") {
+        read_csv(name, open(path)?)
+    } else if let Some(name) = plain.strip_suffix("_votes.jsonl") {
+        read_lines(name, open(path)?)
+    } else {
+        return Ok(None);
+    };
+    let set = set.with_context(|| format!("cannot read {}", path.display()))?;
+    if set.questions.is_empty() {
+        bail!("{} holds no question that can be read: {}", path.display(), set.dropped.join("; "));
+    }
+    Ok(Some(set))
 }
 
 /// The files of `directory`, by name.
