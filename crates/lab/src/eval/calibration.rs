@@ -23,7 +23,7 @@ impl Quality {
         let brier = outcomes.iter().map(|outcome| (outcome.sure - hit(outcome)).powi(2)).sum::<f64>() / count;
         let mut bins = [(0.0, 0.0); BINS];
         for outcome in outcomes {
-            let bin = ((outcome.sure * BINS as f64) as usize).min(BINS - 1);
+            let bin = (1..BINS).filter(|edge| outcome.sure >= *edge as f64 / BINS as f64).count();
             bins[bin].0 += outcome.sure;
             bins[bin].1 += hit(outcome);
         }

@@ -147,7 +147,10 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead>> {
 }
 
 /// The file `name` of `directory`, plain or packed.
-pub(crate) fn find(directory: &Path, name: &str) -> Result<Box<dyn BufRead>> {
+///
+/// # Errors
+/// If there is none, or it cannot be opened.
+pub fn find(directory: &Path, name: &str) -> Result<Box<dyn BufRead>> {
     let plain = directory.join(name);
     if plain.is_file() {
         return open(&plain);

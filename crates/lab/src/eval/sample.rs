@@ -36,8 +36,8 @@ impl Estimate {
             .map(|_| (0..count).map(|_| values[random.below(count)]).sum::<f64>() / count as f64)
             .collect();
         means.sort_by(f64::total_cmp);
-        let at = |share: f64| means[((DRAWS - 1) as f64 * share).round() as usize];
-        Self { mean, low: at(0.025), high: at(0.975) }
+        let at = |permille: usize| means[(DRAWS - 1) * permille / 1_000];
+        Self { mean, low: at(25), high: at(975) }
     }
 
     /// Of right and wrong, in percent.

@@ -82,7 +82,9 @@ fn descent(memory: &VecDeque<Pair>, gradient: &[f64]) -> Vec<f64> {
     }
     if let Some(last) = memory.back() {
         let scale = last.curvature / dot(&last.change, &last.change);
-        direction.iter_mut().for_each(|entry| *entry *= scale);
+        for entry in &mut direction {
+            *entry *= scale;
+        }
     }
     for (pair, share) in memory.iter().zip(shares.into_iter().rev()) {
         let correction = share - dot(&pair.change, &direction) / pair.curvature;
