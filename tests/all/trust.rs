@@ -32,8 +32,9 @@ fn answers(count: usize) -> String {
     text
 }
 
+#[expect(clippy::expect_used, reason = "a test that cannot be set up must stop")]
 fn learned(shell: &Shell, count: usize) -> Ran {
-    std::fs::create_dir_all(shell.home.path().join("answers")).unwrap();
+    std::fs::create_dir_all(shell.home.path().join("answers")).expect("a directory");
     shell.write("answers/letters_votes.csv", &answers(count));
     shell.run(&["trust", "learn", "answers", "--map", MAP, "--json"])
 }
@@ -178,7 +179,7 @@ fn a_table_can_be_carried_elsewhere() {
     shell.run(&["trust", "import", "table.json"]).succeeded();
     assert_eq!(shell.run(&["trust", "show", "--json"]).json(), shown);
     shell.write("other.json", "{\"a\": 1}");
-    shell.run(&["trust", "import", "other.json"]).failed(2, "other.json");
+    shell.run(&["trust", "import", "other.json"]).failed(2, "other.json: is no table of trust");
     shell.run(&["trust", "import", "missing.json"]).failed(2, "no such file");
     assert_eq!(shell.run(&["trust", "show", "--json"]).json(), shown);
 }

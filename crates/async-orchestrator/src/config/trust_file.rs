@@ -103,7 +103,10 @@ impl TrustFile {
         let unreadable = |source| TrustFileError::Unreadable { path: self.path.clone(), source };
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // Below something that is no directory there is no table either.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(unreadable(error)),
         };
         let mut bytes = Vec::new();
@@ -333,5 +336,25 @@ mod tests {
         });
         assert!(matches!(spoiled, Err(TrustFileError::Invalid { .. })));
         assert_eq!(file.read().unwrap().unwrap().table, table(3));
+    }
+
+    #[test]
+    fn changes_at_the_same_time_happen_one_after_the_other() {
+        let (_directory, file) = place();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        let review = |kept: &mut KeptTrust| {
+                            kept.table.count_review("a:x", true, true);
+                            Ok::<_, TrustFileError>(())
+                        };
+                        file.change(review).unwrap();
+                    }
+                });
+            }
+        });
+        let reviews = file.read().unwrap().unwrap().table.members["a:x"].reviews.unwrap();
+        assert_eq!((reviews.of_right, reviews.hits), (40.0, 40.0));
     }
 }

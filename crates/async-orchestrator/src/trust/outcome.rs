@@ -16,6 +16,9 @@ pub const FEEDBACK_DECAY: f64 = 0.999_653_486_459_409_3;
 /// The longest name of a run that is remembered, in bytes.
 const RUN_ID_BYTES_MAX: usize = 200;
 
+/// The most proposals, and the most ballots, of a record that is counted; a council has far fewer.
+const VOTES_MAX: usize = 64;
+
 /// What no proposal answers.
 const NOBODY: &str = "\u{0}";
 
@@ -83,6 +86,9 @@ pub enum OutcomeError {
     /// The run's name is no name.
     #[error("the record's run_id is empty or has more than {RUN_ID_BYTES_MAX} bytes")]
     RunId,
+    /// No council has so many seats.
+    #[error("the record has more than {VOTES_MAX} proposals or ballots: it is no council's")]
+    TooLarge,
     /// One call answered: there was no vote.
     #[error(
         "nobody voted in this run (Express, or no proposal stood): only a council's outcome can be counted"
@@ -177,6 +183,9 @@ impl<'a> Run<'a> {
         }
         if !(1..=RUN_ID_BYTES_MAX).contains(&record.run_id.as_str().len()) {
             return Err(OutcomeError::RunId);
+        }
+        if record.proposals.len().max(record.ballots.len()) > VOTES_MAX {
+            return Err(OutcomeError::TooLarge);
         }
         let kind = record.triage.answer_kind;
         let winner = record.tally.winner.as_deref().ok_or(OutcomeError::NoVote)?;

@@ -61,7 +61,7 @@ fn count(file: &TrustFile, record: &DecisionRecord, feedback: &Feedback) -> Resu
         (None, false) => Outcome::Wrong,
     };
     file.change(|kept| {
-        let learned = kept.learn_from(record, &outcome, feedback.again).map_err(refused)?;
+        let learned = kept.learn_from(record, &outcome, feedback.again).map_err(|error| refused(&error))?;
         match learned.winner_right {
             Some(found) if found != was_right => Err(Failure::new(
                 Exit::Usage,
@@ -76,7 +76,7 @@ fn count(file: &TrustFile, record: &DecisionRecord, feedback: &Feedback) -> Resu
     })
 }
 
-fn refused(error: OutcomeError) -> Failure {
+fn refused(error: &OutcomeError) -> Failure {
     let advice = match error {
         OutcomeError::Counted(_) => ": `--again` counts it once more",
         _ => "",

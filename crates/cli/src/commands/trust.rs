@@ -152,10 +152,16 @@ fn put(file: &TrustFile, new: KeptTrust, replace: bool) -> Result<(), Failure> {
 }
 
 fn import(file: &TrustFile, from: &Path, replace: bool) -> Result<(), Failure> {
-    // A file that was named and is no table is a mistake of usage, not of the configuration.
-    let read = TrustFile::at(from).read().map_err(|error| match error {
-        TrustFileError::Unreadable { .. } => Failure::from(error),
-        other => Failure::new(Exit::Usage, other.to_string()),
+    // A file that was named and is no table is a mistake of usage, and nothing to be moved away.
+    let read = TrustFile::at(from).read().map_err(|error| {
+        let why = match &error {
+            TrustFileError::Damaged { why, .. } => why.clone(),
+            TrustFileError::Invalid { source, .. } => source.to_string(),
+            _ => return Failure::from(error),
+        };
+        let place = from.display();
+        let advice = "give a file that `orchestrator trust export` wrote";
+        Failure::new(Exit::Usage, format!("{place}: is no table of trust that can be used ({why}): {advice}"))
     })?;
     let missing = || Failure::new(Exit::Usage, format!("{}: there is no such file", from.display()));
     let kept = read.ok_or_else(missing)?;

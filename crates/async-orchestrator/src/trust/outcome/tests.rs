@@ -165,11 +165,14 @@ fn what_is_no_council_of_this_version_is_refused_and_changes_nothing() {
     foreign.schema = "ao/decision/9".into();
     let mut nameless = good();
     nameless.run_id = RunId::new("");
+    let mut crowd = good();
+    crowd.ballots = vec![crowd.ballots[0].clone(); 65];
     let mut express = good();
     (express.proposals, express.tally.winner) = (Vec::new(), None);
     for (record, outcome, said) in [
         (foreign, Outcome::Right, "ao/decision/9"),
         (nameless, Outcome::Right, "run_id"),
+        (crowd, Outcome::Right, "more than 64"),
         (express, Outcome::Right, "Express"),
         (good(), answer("neither of them"), "cannot be read"),
     ] {
