@@ -3,6 +3,7 @@
 use async_orchestrator_core::{AnswerKind, Mode, ModeChoice, Risk, TriageRequest};
 
 use crate::{
+    judgement::Judgement,
     metrics::Metrics,
     scan::Scan,
     task::{Field, Task},
@@ -21,6 +22,8 @@ pub(crate) struct Case<'a> {
     pub(crate) letters: f64,
     /// What triage would choose if nobody had set a mode.
     pub(crate) free_choice: Mode,
+    /// What the learned model says, where it was asked.
+    pub(crate) judgement: Option<&'a Judgement>,
 }
 
 pub(crate) fn reasons(case: &Case<'_>) -> Vec<String> {
@@ -33,6 +36,7 @@ pub(crate) fn reasons(case: &Case<'_>) -> Vec<String> {
     reasons.push(asks_for(case));
     reasons.extend(speaks_of(case));
     reasons.extend(form_of_answer(case));
+    reasons.extend(case.judgement.map(Judgement::reason));
     if case.metrics.risk >= 0.3 {
         let words: Vec<&str> =
             case.scan.severe.iter().chain(&case.scan.serious).map(String::as_str).take(3).collect();
