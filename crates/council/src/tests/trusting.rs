@@ -80,7 +80,9 @@ fn one_answer_from_all_has_a_probability_too() {
 #[test]
 fn counts_without_a_fit_weigh_by_discounted_log_odds_and_state_no_probability() {
     let mut trust = Trust::default();
-    labelled(30, GOOD, BAD).iter().for_each(|question| trust.count(question));
+    for question in &labelled(30, GOOD, BAD) {
+        trust.count(question);
+    }
     let record = split().trust(trust).record();
     assert_eq!(outcome(&record), (TallyRule::DiscountedLogOdds, Some("42")));
     assert!(record.tally.rho.is_some() && record.confidence.p_correct.is_none());
