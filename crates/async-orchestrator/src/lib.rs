@@ -61,6 +61,7 @@ pub use async_orchestrator_resilience::{
     policy::{BreakerState, Period},
 };
 pub use async_orchestrator_store::{FileState, OpenError, Overview, PurseNote};
+pub use async_orchestrator_triage::{METRICS as TRIAGE_METRICS, Metric as TriageMetric, decide as triage};
 pub use builder::AsyncOrchestratorBuilder;
 pub use config::{
     CommandLine, ConfigError, ConfigFile, CouncilSettings, Credential, DefaultModels, Dialect, Directories,

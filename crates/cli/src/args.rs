@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Feedback(Feedback),
     /// Rehearse what would become of a council under your configuration if a server failed. No vendor is called.
     Chaos(Chaos),
+    /// Say how much deliberation a question deserves, and why. No model is called.
+    Triage(Triage),
     /// Measure how often the orchestrator decides rightly, on recorded answers. No vendor is called.
     #[command(subcommand)]
     Eval(Eval),
@@ -364,6 +366,26 @@ pub(crate) enum PromptsAction {
         /// The directory; unset, the configured one.
         directory: Option<PathBuf>,
     },
+}
+
+/// The arguments of `triage`.
+#[derive(Debug, Args)]
+pub(crate) struct Triage {
+    /// The question; `-` reads it from stdin. With a question given, stdin and --file are its context.
+    #[arg(value_name = "QUESTION")]
+    pub(crate) question: Vec<String>,
+    /// Read a file: the question, or its context if a question is given.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// What is wished for: an explicit mode always wins, and the first reason says what triage alone would choose.
+    #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
+    pub(crate) mode: ModeArg,
+    /// Show what each metric adds to the complexity.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The arguments of `schema`.

@@ -13,6 +13,7 @@ pub(crate) mod shell;
 pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod triage;
 pub(crate) mod trust;
 mod weights;
 mod words;

@@ -45,6 +45,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Trust(trust) => commands::trust::run(&cli.global, trust.action),
         Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback),
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
+        Command::Triage(triage) => commands::triage::run(&triage),
         Command::Eval(eval) => commands::eval::run(&cli.global, eval),
         Command::Models(models) => commands::models::run(&cli.global, models).await,
         Command::Prompts(prompts) => commands::prompts::run(&cli.global, prompts),

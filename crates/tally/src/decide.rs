@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_orchestrator_core::{Alarm, Audit, QuorumState, Tally, TallyRule};
 
 use crate::{
-    election::Election,
+    election::{Election, ReviewWeight},
     posterior::{RHO_DEFAULT, effective_votes, posterior, votes},
     rules::{AllScores, condorcet_winner, first_places_of_critics, ranking, sole_leader, weighed},
     sum::{on_grid, sum_in_order},
@@ -57,8 +57,14 @@ pub fn decide(election: &Election) -> Tally {
 
 /// The probability that the winner is the right answer, where the weights say how often none of the candidates is; `None` elsewhere. How well it
 /// means what it says depends on what the weights were fitted to: [`Trust::is_calibrated`](crate::Trust::is_calibrated).
+///
+/// `None` too where a measured review counts: what reviews say is taken to be independent of the votes, and nobody has calibrated the two together.
 pub fn probability(election: &Election) -> Option<f64> {
-    let mut shares = election.weights()?.none.map(|none| vec![none])?;
+    let weights = election.weights()?;
+    if weights.reviews.iter().any(|review| *review != ReviewWeight::default()) {
+        return None;
+    }
+    let mut shares = vec![weights.none?];
     shares.extend(weighed(election, TallyRule::JointWeights));
     crate::learn::logit::softmax(&mut shares);
     shares.into_iter().skip(1).max_by(f64::total_cmp)

@@ -52,6 +52,7 @@ mod task;
 mod text;
 
 pub use decide::decide;
+pub use metrics::{METRICS, Metric};
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,27 @@ const SLOPE: f64 = 10.0;
 /// Lengths from here on are all the same: as long as can be.
 const LETTERS_FULL: f64 = 20_000.0;
 
+/// One part of the complexity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// Its name in the decision.
+    pub name: &'static str,
+    /// Its share of the complexity, 0 to 1; the shares add up to 1.
+    pub share: f64,
+    /// What it measures, in a few words.
+    pub meaning: &'static str,
+}
+
+/// The parts of the complexity: `complexity` is the sum of each one's value times its share. The formulas stand in the [crate's documentation](crate).
+pub const METRICS: [Metric; 6] = [
+    Metric { name: "length", share: 0.05, meaning: "letters of question and context" },
+    Metric { name: "structure", share: 0.08, meaning: "further sentences, list items, constraints, code" },
+    Metric { name: "domain", share: 0.25, meaning: "words of a field" },
+    Metric { name: "ambiguity", share: 0.20, meaning: "how much is left to judgement" },
+    Metric { name: "steps", share: 0.37, meaning: "steps of thought" },
+    Metric { name: "risk", share: 0.05, meaning: "the price of being wrong" },
+];
+
 /// The parts of the complexity, each 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metrics {
@@ -44,15 +65,8 @@ impl Metrics {
 
     /// The weighted sum, 0 to 1.
     pub(crate) fn complexity(&self) -> f64 {
-        let terms = [
-            0.05 * self.length,
-            0.08 * self.structure,
-            0.25 * self.domain,
-            0.20 * self.ambiguity,
-            0.37 * self.steps,
-            0.05 * self.risk,
-        ];
-        terms.iter().sum::<f64>().clamp(0.0, 1.0)
+        let terms = METRICS.iter().zip(self.values()).map(|(metric, value)| metric.share * value);
+        terms.sum::<f64>().clamp(0.0, 1.0)
     }
 
     /// The price of being wrong.
@@ -65,15 +79,12 @@ impl Metrics {
     }
 
     pub(crate) fn named(&self) -> BTreeMap<String, f64> {
-        let named = [
-            ("length", self.length),
-            ("structure", self.structure),
-            ("domain", self.domain),
-            ("ambiguity", self.ambiguity),
-            ("steps", self.steps),
-            ("risk", self.risk),
-        ];
-        named.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+        METRICS.iter().zip(self.values()).map(|(metric, value)| (metric.name.to_owned(), value)).collect()
+    }
+
+    /// In the order of [`METRICS`].
+    const fn values(&self) -> [f64; 6] {
+        [self.length, self.structure, self.domain, self.ambiguity, self.steps, self.risk]
     }
 }
 
