@@ -21,6 +21,9 @@ use crate::{
 /// How long a writer waits for another process; a call waits no longer than that for its state anyway.
 const BUSY_MAX: Duration = Duration::from_millis(200);
 
+/// How long an opening waits: those who begin together take turns, and whoever is last must not be told that the file is locked.
+const OPENING_MAX: Duration = Duration::from_secs(1);
+
 /// A file that several processes may use at once.
 ///
 /// All of it may be lost without harm, so a commit does not wait for the disk (`synchronous=NORMAL` under a write-ahead log): a power cut
@@ -167,11 +170,12 @@ impl FileState {
 
 fn connect(path: &Path) -> Result<Connection, Unusable> {
     let mut connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_MAX)?;
+    connection.busy_timeout(OPENING_MAX)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
     schema::migrate(&mut connection)?;
+    connection.busy_timeout(BUSY_MAX)?;
     Ok(connection)
 }
 
