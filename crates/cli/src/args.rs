@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use eval::{Eval, EvalAdaptive, EvalVotes};
+pub(crate) use eval::{Eval, EvalAdaptive, EvalTriage, EvalVotes};
 
 /// Several language models deliberate before one answer is given.
 #[derive(Debug, Parser)]

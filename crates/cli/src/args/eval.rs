@@ -13,6 +13,8 @@ pub(crate) enum Eval {
     /// How many members have to be asked one after the other until the answer is sure enough.
     #[command(after_long_help = FORMATS)]
     Adaptive(EvalAdaptive),
+    /// How well triage tells the questions that a stronger model would answer better.
+    Triage(EvalTriage),
 }
 
 /// The arguments of `eval votes`.
@@ -77,3 +79,23 @@ const FORMATS: &str =
   CSV         question_id,category,answer,MODEL,MODEL,...   an empty field is no answer
   JSON lines  {\"qid\": \"..\", \"task\": \"..\", \"answer\": \"..\", \"votes\": {\"MODEL\": \"..\" or null}}
 Answers are compared to the letter. What cannot be read is dropped, counted and shown.";
+
+/// The arguments of `eval triage`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalTriage {
+    /// The directory with routellm_{mmlu,gsm8k,mtbench}.csv and the mmlu_pro files; unset, ORCHESTRATOR_EVAL_DATA says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Fit on all of --data and score on this directory with the same files, without folds.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) score: Option<PathBuf>,
+    /// The number of folds.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(crate) folds: u8,
+    /// Train the product's weights on --data instead, and write them to this file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["score", "folds"])]
+    pub(crate) train: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

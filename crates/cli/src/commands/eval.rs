@@ -1,6 +1,7 @@
 //! `eval`: how often the orchestrator decides rightly, on recorded answers. No vendor is called.
 
 mod adaptive;
+mod triage;
 mod votes;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) fn run(global: &Global, eval: Eval) -> Result<(), Failure> {
     match eval {
         Eval::Votes(arguments) => votes::run(global, arguments),
         Eval::Adaptive(arguments) => adaptive::run(global, arguments),
+        Eval::Triage(arguments) => triage::run(global, arguments),
     }
 }
 
