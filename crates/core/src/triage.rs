@@ -307,7 +307,7 @@ pub struct TriageDecision {
     pub risk: Risk,
     /// One number of how complex the question is, 0 to 1.
     pub complexity: f64,
-    /// The probability that one call is not enough, 0 to 1; a rule's guess, not calibrated.
+    /// The probability that one call is not enough, 0 to 1: of closed questions by a learned model, of open ones a rule's guess, which nobody has calibrated.
     pub p_hard: f64,
     /// The parts of the complexity, each 0 to 1: `length`, `structure`, `domain`, `ambiguity`, `steps`, `risk`.
     pub metrics: BTreeMap<String, f64>,

@@ -17,7 +17,7 @@ use super::{
 const ORDER_STRENGTH: f64 = 20.0;
 
 /// The inner folds on which the threshold is chosen.
-const INNER: usize = 3;
+const INNER: usize = 5;
 
 /// What is evaluated.
 #[derive(Clone, Debug)]
@@ -72,11 +72,9 @@ struct Path {
 }
 
 impl Path {
-    /// The number of calls until `threshold` is reached, or `ceiling` is.
-    fn calls(&self, threshold: f64, ceiling: usize) -> usize {
-        let ceiling = ceiling.min(self.after.len());
-        let sure = self.after[..ceiling].iter().position(|(_, sure)| *sure >= threshold);
-        sure.map_or(ceiling, |at| at + 1)
+    /// The number of calls until `threshold` is reached, or all were asked.
+    fn calls(&self, threshold: f64) -> usize {
+        self.after.iter().position(|(_, sure)| *sure >= threshold).map_or(self.after.len(), |at| at + 1)
     }
 }
 
@@ -85,7 +83,7 @@ impl Path {
 /// Members are asked in the order of their accuracy in the question's class. After each answer the election among those who were asked is weighed by weights
 /// that were fitted for just them, and asking stops when the probability of being right reaches the threshold. The threshold of a fold is the
 /// largest of 0.50, 0.51, ... 0.99 for which the upper end of the 95 % interval of the mean number of calls stays within the budget, on inner folds that the
-/// weights did not see. No question takes more than twice the budget.
+/// weights did not see.
 ///
 /// # Errors
 /// If data are missing or damaged, or a pool is unknown.
@@ -118,7 +116,7 @@ fn evaluate(set: &AnswerSet, pool: &Pool, budget: f64, folds: usize) -> PoolRepo
         let threshold = threshold(set, pool, &inside, budget);
         thresholds.push(threshold);
         for (index, path) in outside.iter().zip(paths(set, pool, &inside, &outside)) {
-            let calls = path.calls(threshold, ceiling(budget));
+            let calls = path.calls(threshold);
             outcomes[*index] = Some((path, calls));
         }
     }
@@ -145,11 +143,6 @@ fn evaluate(set: &AnswerSet, pool: &Pool, budget: f64, folds: usize) -> PoolRepo
     }
 }
 
-/// The most calls of one question: twice what a question may take on average, for whoever is still unsure then will hardly be surer after more.
-fn ceiling(budget: f64) -> usize {
-    (1_u16..=2_000).filter(|calls| f64::from(*calls) <= 2.0 * budget).count().max(2)
-}
-
 /// The threshold, from inner folds of `inside`.
 fn threshold(set: &AnswerSet, pool: &Pool, inside: &[usize], budget: f64) -> f64 {
     let inner = |index: &usize| fold_of(&format!("inner {}", set.questions[*index].id), INNER);
@@ -159,8 +152,7 @@ fn threshold(set: &AnswerSet, pool: &Pool, inside: &[usize], budget: f64) -> f64
         known.extend(paths(set, pool, &train, &test));
     }
     let fits = |threshold: &f64| {
-        let calls: Vec<f64> =
-            known.iter().map(|path| path.calls(*threshold, ceiling(budget)) as f64).collect();
+        let calls: Vec<f64> = known.iter().map(|path| path.calls(*threshold) as f64).collect();
         Estimate::of(&calls).high <= budget
     };
     // Never below a coin: a threshold that anything passes would be none.
