@@ -1,7 +1,7 @@
 //! Whether triage's learned model sends the right questions to more deliberation, measured on recorded answers of a weak and a strong model.
 //!
 //! The files are RouteLLM's records of MMLU and GSM8K, on which the product's weights are trained, those of MT-Bench, on which nothing ever is,
-//! and MMLU-Pro with the answers of many models for the [probes](super::probes). Every figure is of questions that the model had not seen.
+//! and MMLU-Pro with the answers of many models for the [`probes`](mod@super::probes). Every figure is of questions that the model had not seen.
 
 use std::path::{Path, PathBuf};
 
