@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::{exit::Failure, sanitize};
+use crate::{
+    exit::{Exit, Failure},
+    sanitize,
+};
 
 /// Prints `text` with a line end: as it is for a pipe, on a terminal without what a terminal would obey.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
@@ -16,8 +19,10 @@ fn raw(text: &str) -> Result<(), Failure> {
 }
 
 /// Prints one JSON document.
-pub(crate) fn json(document: &serde_json::Value) -> Result<(), Failure> {
-    line(&format!("{document:#}"))
+pub(crate) fn json(document: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Failure::new(Exit::Failed, format!("this is no JSON: {error}")))?;
+    line(&text)
 }
 
 /// Prints a text that a model wrote: as it is for a pipe; on a terminal without what a terminal would obey, and set as Markdown.

@@ -26,7 +26,7 @@ impl Trusted {
 
     /// The rule and the weights of an election over `votes`; `None` where the table knows too little of these voters.
     pub(crate) fn weights(&self, class: &str, votes: &[Vote<'_>]) -> Option<(TallyRule, Weights)> {
-        self.table.weights(class, votes, &[])
+        self.table.weights(class, votes)
     }
 
     /// What each critic's review says, by its seat; critics that were not measured are left out.

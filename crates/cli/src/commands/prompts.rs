@@ -24,7 +24,7 @@ pub(crate) fn run(global: &Global, prompts: Prompts) -> Result<(), Failure> {
         PromptsAction::List { json } => {
             let templates = configured(global)?.templates();
             if json {
-                return output::json(&templates.iter().map(template_json).collect());
+                return output::json(&templates.iter().map(template_json).collect::<Vec<_>>());
             }
             list(&templates).iter().try_for_each(|line| output::line(line))
         }

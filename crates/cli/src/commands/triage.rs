@@ -28,9 +28,7 @@ pub(crate) fn run(arguments: &Triage) -> Result<(), Failure> {
     }
     let decision = triage(&request);
     if arguments.json {
-        let document = serde_json::to_value(&decision)
-            .map_err(|error| Failure::new(Exit::Failed, format!("the decision is no JSON: {error}")))?;
-        return output::json(&document);
+        return output::json(&decision);
     }
     let TriageDecision { mode, task_class, domain, answer_kind, risk, complexity, p_hard, .. } = &decision;
     let facts = [

@@ -78,12 +78,6 @@ impl AnswerSet {
     pub fn model(&self, name: &str) -> Option<usize> {
         self.models.iter().position(|model| model == name)
     }
-
-    /// The share of questions that the model answers rightly.
-    pub fn accuracy(&self, model: usize) -> f64 {
-        let right = self.questions.iter().filter(|question| question.is_right(model)).count();
-        right as f64 / self.questions.len().max(1) as f64
-    }
 }
 
 /// Reads every set of `directory`, by name.

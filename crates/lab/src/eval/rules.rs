@@ -1,6 +1,5 @@
 //! One question, put to the product's own election.
 
-use async_orchestrator_core::TallyRule;
 use async_orchestrator_tally::{Candidate, Election, Labelled, RuleChoice, Trust, Vote, decide, probability};
 
 use super::{
@@ -9,30 +8,10 @@ use super::{
 };
 
 /// How a pool's answers become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// One member, one vote.
-    Plurality,
-    /// Log-odds of each member and category, discounted for correlated errors.
-    DiscountedLogOdds,
-    /// Weights fitted together.
-    JointWeights,
-}
+pub use async_orchestrator_core::TallyRule as Rule;
 
-impl Rule {
-    /// All of them, simplest first.
-    pub const ALL: [Self; 3] = [Self::Plurality, Self::DiscountedLogOdds, Self::JointWeights];
-
-    /// Its name on the command line and in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plurality => "plurality",
-            Self::DiscountedLogOdds => "discounted_log_odds",
-            Self::JointWeights => "joint_weights",
-        }
-    }
-}
+/// The rules that are compared, simplest first.
+pub const RULES: [Rule; 3] = [Rule::Plurality, Rule::DiscountedLogOdds, Rule::JointWeights];
 
 /// The question as trust learns from it. Where nobody was right the truth is an answer that nobody gave.
 pub fn labelled<'a>(set: &'a AnswerSet, pool: &Pool, question: &'a Question) -> Labelled<'a> {
@@ -64,7 +43,7 @@ pub fn elect(
     winner.strip_prefix('a')?.parse().ok().map(|winner| (winner, sure))
 }
 
-/// The election; answer number n is the candidate `an`.
+/// The election; answer number n is the candidate `an`. A rule without weights counts one member, one vote.
 pub fn election_of(
     set: &AnswerSet,
     members: &[usize],
@@ -95,13 +74,9 @@ pub fn election_of(
         Election::try_new(candidates, Vec::new(), RuleChoice::Closed, seed_of(&question.id)).ok()?;
     let class = &question.category;
     match rule {
-        Rule::Plurality => Some(election),
-        Rule::DiscountedLogOdds => {
-            election.weighed(TallyRule::DiscountedLogOdds, &trust.log_odds_weights(class, &votes)).ok()
-        }
-        Rule::JointWeights => {
-            election.weighed(TallyRule::JointWeights, &trust.joint_weights(class, &votes)?).ok()
-        }
+        Rule::DiscountedLogOdds => election.weighed(rule, &trust.log_odds_weights(class, &votes)).ok(),
+        Rule::JointWeights => election.weighed(rule, &trust.joint_weights(class, &votes)?).ok(),
+        _ => Some(election),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     curve::{Point, curve},
     data::{AnswerSet, Question, read_sets},
     pools::{Pool, pools},
-    rules::{Rule, elect, labelled},
+    rules::{RULES, Rule, elect, labelled},
     sample::{Estimate, fold_of},
 };
 
@@ -135,7 +135,7 @@ pub fn run(options: &Options) -> Result<Report> {
             report.dropped.insert(set.name.clone(), set.dropped.clone());
         }
     }
-    let rules = if options.rules.is_empty() { &Rule::ALL[..] } else { &options.rules };
+    let rules = if options.rules.is_empty() { &RULES[..] } else { &options.rules };
     for set in &scored {
         let other = match &fitted {
             None => None,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+use crate::eval::sample::SplitMix;
+
+/// The lab's seeded numbers, as times and choices.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(SplitMix);
 
 impl Dice {
     /// A sequence of its own for each `seed` and `name`.
@@ -12,19 +14,16 @@ impl Dice {
         let mixed = name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Self(mixed)
+        Self(SplitMix(mixed))
     }
 
     pub(super) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.bits()
     }
 
     /// In 0.0 to 1.0, 1.0 excluded.
     pub(super) fn share(&mut self) -> f64 {
-        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.uniform()
     }
 
     /// 0 to `below`, excluded.

@@ -24,15 +24,14 @@ pub struct Vote<'a> {
 }
 
 impl Trust {
-    /// By which rule an election over `votes` on a closed question of `class` is decided, and what its votes and the reviews of `critics` (seat and
-    /// member) weigh:
+    /// By which rule an election over `votes` on a closed question of `class` is decided, and what its votes weigh:
     ///
     /// 1. [joint weights](Self::joint_weights), if weights were fitted and at least one of the voters' members has answered before;
     /// 2. else [discounted log-odds](Self::log_odds_weights), if at least two votes come from members with [`LOG_ODDS_FROM`] answered questions
     ///    each; a member of whom nothing is known then has the rate of all;
     /// 3. else `None`: too little is known, and one seat has one vote.
     ///
-    /// Under both rules the reviews of critics that were measured count by their [`review_weight`](Self::review_weight).
+    /// Reviews are added by who knows the critics, with [`review_weight`](Self::review_weight).
     ///
     /// ```
     /// use async_orchestrator_core::TallyRule;
@@ -41,21 +40,16 @@ impl Trust {
     /// let mut trust = Trust::default();
     /// let votes = [("s1", "good", "p1", "A"), ("s2", "bad", "p2", "B")]
     ///     .map(|(seat, member, candidate, answer)| Vote { seat, member, candidate, answer });
-    /// assert_eq!(trust.weights("fact", &votes, &[]), None);
+    /// assert_eq!(trust.weights("fact", &votes), None);
     /// for n in 0..12 {
     ///     let bad = if n < 4 { "A" } else { "B" };
     ///     trust.count(&Labelled { class: "fact", votes: vec![("good", "A"), ("bad", bad)], truth: "A" });
     /// }
-    /// let (rule, weights) = trust.weights("fact", &votes, &[]).unwrap();
+    /// let (rule, weights) = trust.weights("fact", &votes).unwrap();
     /// assert_eq!(rule, TallyRule::DiscountedLogOdds);
     /// assert!(weights.supporters["s1"] > weights.supporters["s2"]);
     /// ```
-    pub fn weights(
-        &self,
-        class: &str,
-        votes: &[Vote<'_>],
-        critics: &[(&str, &str)],
-    ) -> Option<(TallyRule, Weights)> {
+    pub fn weights(&self, class: &str, votes: &[Vote<'_>]) -> Option<(TallyRule, Weights)> {
         let joint = || {
             let any_known = votes.iter().any(|vote| self.known(vote.member).is_some());
             self.joint_weights(class, votes).filter(|_| any_known)
@@ -69,8 +63,6 @@ impl Trust {
             }
             None => return None,
         };
-        let review = |(seat, member): &(&str, &str)| Some(((*seat).to_owned(), self.review_weight(member)?));
-        weights.reviews = critics.iter().filter_map(review).collect();
         // The table may come from anywhere, and an election takes no weight beyond these.
         let each = weights.supporters.values_mut().chain(weights.candidates.values_mut());
         for nats in each.chain(&mut weights.none) {

@@ -6,7 +6,7 @@ use super::{directory, failed, interval, signed};
 use crate::{
     args::{EvalAdaptive, Global},
     commands::columns::columns,
-    exit::{Exit, Failure},
+    exit::Failure,
     output,
     sanitize::one_line,
 };
@@ -19,9 +19,7 @@ pub(super) fn run(global: &Global, arguments: EvalAdaptive) -> Result<(), Failur
     };
     let report = evaluate(&options).map_err(|error| failed(&error))?;
     if arguments.json {
-        let document = serde_json::to_value(&report)
-            .map_err(|error| Failure::new(Exit::Failed, format!("the report is no JSON: {error}")))?;
-        return output::json(&document);
+        return output::json(&report);
     }
     let head = [
         "pool",

@@ -6,7 +6,7 @@ use super::{directory, failed};
 use crate::{
     args::{EvalTriage, Global},
     commands::columns::columns,
-    exit::{Exit, Failure},
+    exit::Failure,
     output,
     sanitize::one_line,
 };
@@ -15,17 +15,11 @@ pub(super) fn run(global: &Global, arguments: EvalTriage) -> Result<(), Failure>
     let data = directory(global, arguments.data)?;
     if let Some(file) = arguments.train {
         let report = train_and_write(&data, &file).map_err(|error| failed(&error))?;
-        return document(&report);
+        return output::json(&report);
     }
     let options = Options { data, score: arguments.score, folds: usize::from(arguments.folds) };
     let report = evaluate(&options).map_err(|error| failed(&error))?;
-    if arguments.json { document(&report) } else { tables(&report) }
-}
-
-fn document(report: &impl serde::Serialize) -> Result<(), Failure> {
-    let document = serde_json::to_value(report)
-        .map_err(|error| Failure::new(Exit::Failed, format!("the report is no JSON: {error}")))?;
-    output::json(&document)
+    if arguments.json { output::json(&report) } else { tables(&report) }
 }
 
 fn tables(report: &Report) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use async_orchestrator_lab::eval::{
     curve::Point,
-    rules::Rule,
+    rules::RULES,
     votes::{Options, PoolReport, Report, run as evaluate},
 };
 
@@ -10,7 +10,7 @@ use super::{directory, failed, interval, signed};
 use crate::{
     args::{EvalVotes, Global},
     commands::columns::columns,
-    exit::{Exit, Failure},
+    exit::Failure,
     output,
     sanitize::one_line,
 };
@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, arguments: EvalVotes) -> Result<(), Failure> 
         fit,
         folds: usize::from(arguments.folds),
         pools: arguments.pool,
-        rules: Rule::ALL
+        rules: RULES
             .into_iter()
             .filter(|rule| arguments.rule.iter().any(|name| name == rule.name()))
             .collect(),
@@ -30,9 +30,7 @@ pub(super) fn run(global: &Global, arguments: EvalVotes) -> Result<(), Failure> 
     };
     let report = evaluate(&options).map_err(|error| failed(&error))?;
     if arguments.json {
-        let document = serde_json::to_value(&report)
-            .map_err(|error| Failure::new(Exit::Failed, format!("the report is no JSON: {error}")))?;
-        return output::json(&document);
+        return output::json(&report);
     }
     table(&report)?;
     groups(&report, arguments.groups)?;
