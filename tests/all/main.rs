@@ -4,6 +4,7 @@ mod bad_input;
 mod command;
 mod council;
 mod embedded;
+mod eval;
 mod rehearsal;
 mod reload;
 mod state;

@@ -41,7 +41,7 @@ fn learned(shell: &Shell, count: usize) -> Ran {
 
 fn ask(shell: &Shell, proposers: [&str; 3]) -> Value {
     let seats = proposers.map(|model| format!("proposer={model}"));
-    let mut arguments = vec!["ask", "--mode", "council", "--json", "--seed", "1"];
+    let mut arguments = vec!["ask", "--mode", "council", "--depth", "full", "--json", "--seed", "1"];
     arguments.extend(seats.iter().flat_map(|seat| ["--role", seat]));
     // Critics that fall for the wrong answer too: plurality counts their first places.
     arguments.extend(["--role", "critic=openai:bad", "--role", "critic=anthropic:worse"]);

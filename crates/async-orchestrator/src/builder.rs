@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use async_orchestrator_core::{
     AttemptLimits, Clock, HistoryStore, Journal, LlmProvider, Observer, Role, RoleDefinition, SharedState,
 };
-use async_orchestrator_council::{Checker, Council, Panel, Quorum, Seat};
+use async_orchestrator_council::{Checker, Council, Depth, Panel, Quorum, Seat};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_providers::Transport;
 use async_orchestrator_resilience::{ResilienceConfig, Stack, TokioClock};
@@ -49,6 +49,7 @@ pub struct AsyncOrchestratorBuilder {
     prompts: Option<CollaborativePromptLibrary>,
     clock: Option<Arc<dyn Clock>>,
     quorum: Option<(u8, u8)>,
+    depth: Option<Depth>,
     trust: Option<Arc<Trust>>,
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
@@ -131,6 +132,12 @@ impl AsyncOrchestratorBuilder {
     /// Asks for at least `proposals` valid proposals (1 to 5; 2) and `ballots` valid ballots (0 to 8; 1).
     pub fn quorum(mut self, proposals: u8, ballots: u8) -> Self {
         self.quorum = Some((proposals, ballots));
+        self
+    }
+
+    /// Says how many proposers are asked; [`Depth::Adaptive`] unless it or the settings say otherwise.
+    pub fn depth(mut self, depth: Depth) -> Self {
+        self.depth = Some(depth);
         self
     }
 
@@ -246,6 +253,10 @@ impl AsyncOrchestratorBuilder {
             return Err(BuildError::all(problems).into());
         };
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
+        council = council.depth(self.depth.unwrap_or(settings.council.depth));
+        if let Some(stop_at) = settings.council.stop_at {
+            council = council.stop_at(stop_at);
+        }
         if let Some(trust) = self.trust {
             council = council.trust(trust);
         }
@@ -267,6 +278,7 @@ impl AsyncOrchestratorBuilder {
                 budget: settings.council.budget,
                 budget_tokens: settings.council.budget_tokens,
                 strict: settings.council.strict,
+                stages: settings.council.stages,
                 reuse: settings.resilience.reuse,
             },
             stack,

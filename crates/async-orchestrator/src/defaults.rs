@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_orchestrator_core::{Domain, MicroUsd, ModeChoice, Reuse, TriageRequest};
+use async_orchestrator_core::{Domain, MicroUsd, ModeChoice, Reuse, Stages, TriageRequest};
 
 /// The settings of `[council]`, `[prompts]` and `[resilience]` that a request may set itself.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,7 @@ pub(crate) struct RequestDefaults {
     pub(crate) budget_tokens: Option<u64>,
     pub(crate) strict: bool,
     pub(crate) reuse: Option<Reuse>,
+    pub(crate) stages: Stages,
 }
 
 impl RequestDefaults {
@@ -26,6 +27,9 @@ impl RequestDefaults {
         request.budget = request.budget.or(self.budget);
         request.budget_tokens = request.budget_tokens.or(self.budget_tokens);
         request.strict |= self.strict;
+        if request.stages.is_all() {
+            request.stages = self.stages;
+        }
         if request.reuse == Reuse::default() {
             request.reuse = self.reuse.unwrap_or_default();
         }

@@ -45,13 +45,13 @@ pub use async_orchestrator_core::{
     Absence, AccountId, Ailment, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, AttemptOutcome,
     BallotRecord, CallContext, Capabilities, Cause, Clock, Completion, CompletionRequest, CompletionStream,
     DecisionRecord, Dissent, Domain, ErrorKind, Event, EventKind, FinishReason, HealthNote, HealthSubject,
-    HistoryStore, Journal, JournalEntry, LikelihoodJudge, LlmProvider, Message, MicroUsd, Mode, ModeChoice,
-    ModelRef, Observer, PlannedSeat, Price, PromptRead, ProposalRecord, ProviderError, PurseId, ReplyFormat,
-    Reuse, Role, RoleDefinition, RunId, SeatId, Served, SharedState, Stage, Status, StreamEvent,
-    StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest, UnknownRole, Usage, UsageSource,
-    Verdict,
+    HistoryStore, InvalidStages, Journal, JournalEntry, LikelihoodJudge, LlmProvider, Message, MicroUsd,
+    Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead, ProposalRecord, ProviderError,
+    PurseId, ReplyFormat, Reuse, Role, RoleDefinition, RunId, SeatId, Served, SharedState, Stage, Stages,
+    Status, StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest,
+    UnknownAnswerKind, UnknownRole, Usage, UsageSource, Verdict,
 };
-pub use async_orchestrator_council::{Checker, CouncilError, InvalidRequest, Panel, SeatFailure};
+pub use async_orchestrator_council::{Checker, CouncilError, Depth, InvalidRequest, Panel, SeatFailure};
 pub use async_orchestrator_prompts::{
     CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
 };

@@ -1,8 +1,8 @@
 //! What a request would do, before anything is called: mode, calls, models, and an estimate of tokens and cost.
 
 use async_orchestrator_core::{
-    AnswerKind, Capabilities, MicroUsd, Mode, ModelRef, PromptStyle, Role, SeatId, Stage, TriageDecision,
-    TriageRequest, Usage, estimated_tokens,
+    Capabilities, MicroUsd, Mode, ModelRef, PromptStyle, Role, SeatId, Stage, TriageDecision, TriageRequest,
+    Usage, estimated_tokens,
 };
 use async_orchestrator_council::{Council, CouncilError, Seat};
 use async_orchestrator_prompts::{LabelledProposal, PromptInput};
@@ -61,7 +61,7 @@ pub(crate) fn plan(council: &Council, request: &TriageRequest) -> Result<Plan, C
         ],
     };
     let mut calls = Vec::new();
-    for (role, stage) in stages {
+    for (role, stage) in stages.iter().filter(|(_, stage)| request.stages.run(*stage)) {
         let seats = council.panel().of(*role).take(if *stage == Stage::Answer { 1 } else { usize::MAX });
         for seat in seats {
             calls.push(planned(council, &decision, request, seat, *stage)?);
@@ -92,7 +92,7 @@ fn planned(
     let tokens_out = match (stage, decision.answer_kind, first.prompt_style) {
         (_, _, PromptStyle::Compact) => 120,
         (Stage::Validate | Stage::Observe, _, _) => 200,
-        (_, AnswerKind::Choice | AnswerKind::Number | AnswerKind::Boolean, _) => 300,
+        (_, kind, _) if kind.is_short() => 300,
         _ => ANSWER_TOKENS_USUAL,
     };
     let usual = "word ".repeat(usize::try_from(tokens_out).unwrap_or(0));

@@ -50,6 +50,7 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     let asked = asked.map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
     let mut request = TriageRequest::new(asked.question);
     request.context = asked.context;
+    request.answer_kind = ask.answer;
     if let Some(path) = &ask.schema {
         request = request.output_schema(schema(path)?);
     }

@@ -46,7 +46,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback),
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
         Command::Triage(triage) => commands::triage::run(&triage),
-        Command::Eval(eval) => commands::eval::run(&cli.global, eval),
+        Command::Eval(eval) => commands::eval::run(&cli.global, eval).await,
         Command::Models(models) => commands::models::run(&cli.global, models).await,
         Command::Prompts(prompts) => commands::prompts::run(&cli.global, prompts),
         Command::Schema(schema) => commands::schema::run(&schema),

@@ -3,7 +3,7 @@
 use async_orchestrator::{ConfigFile, Environment, Explicit, Layers, Role, Settings};
 
 use crate::{
-    args::{Ask, Global, ModeArg},
+    args::{Ask, DepthArg, Global, ModeArg},
     exit::{Exit, Failure},
 };
 
@@ -43,6 +43,13 @@ pub(crate) fn load_for(global: &Global, ask: &Ask) -> Result<Loaded, Failure> {
     }
     if ask.strict {
         explicit = explicit.set("council.strict", "true", "--strict");
+    }
+    if let Some(depth) = ask.depth {
+        let word = if depth == DepthArg::Full { "full" } else { "adaptive" };
+        explicit = explicit.set("council.depth", word, "--depth");
+    }
+    if let Some(stages) = &ask.stages {
+        explicit = explicit.set("council.stages", stages.to_string(), "--stages");
     }
     if let Some(seed) = ask.seed {
         explicit = explicit.set("council.seed", seed.to_string(), "--seed");

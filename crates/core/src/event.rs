@@ -138,6 +138,15 @@ pub enum EventKind {
         /// The proposal that it prefers.
         best: Option<String>,
     },
+    /// The run goes deeper than it began.
+    Escalated {
+        /// The depth before, such as `express` or `2 proposers`.
+        from: String,
+        /// The depth from now on.
+        to: String,
+        /// Why, for people.
+        why: String,
+    },
     /// The election ended.
     Decided {
         /// The winning proposal.

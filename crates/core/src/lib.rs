@@ -28,6 +28,7 @@ mod record;
 mod reply_schema;
 mod role;
 mod shared_state;
+mod stages;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod triage;
@@ -66,8 +67,9 @@ pub use shared_state::{
     AccountId, Ailment, Charge, HealthNote, HealthSubject, KeptAnswer, Measure, PurseId, SharedState,
     UseNote, WriterId,
 };
+pub use stages::{InvalidStages, Stages};
 pub use triage::{
     AnswerKind, AnswerType, Domain, InvalidDomain, Mode, ModeChoice, Risk, TriageDecision, TriageRequest,
-    UnknownMode,
+    UnknownAnswerKind, UnknownMode,
 };
 pub use usage::{Usage, UsageSource, estimated_tokens};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Cause, MicroUsd, Mode, Role, RunId, SeatId, Tally, TriageDecision};
+use crate::{Attempt, Cause, MicroUsd, Mode, Role, RunId, SeatId, Stages, Tally, TriageDecision};
 
 pub use parts::{
     BallotFlag, BallotRecord, Check, CheckKind, Dissent, DoNoHarm, ProposalRecord, RejectedClaim,
@@ -268,6 +268,9 @@ pub struct DecisionRecord {
     pub answer: Answer,
     /// How sure it is.
     pub confidence: Confidence,
+    /// The stages that a council ran, where some were left out.
+    #[serde(default, skip_serializing_if = "Stages::is_all")]
+    pub stages: Stages,
     /// Who sat where.
     pub seats: Vec<SeatRecord>,
     /// Who is missing.

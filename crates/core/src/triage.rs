@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration}
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{MicroUsd, OnBroken, Reuse};
+use crate::{MicroUsd, OnBroken, Reuse, Stages};
 
 /// How much deliberation the caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -161,6 +161,12 @@ pub struct TriageRequest {
     /// anew.
     #[serde(default, skip_serializing_if = "OnBroken::is_restart")]
     pub broken: OnBroken,
+    /// Which stages a council runs.
+    #[serde(default, skip_serializing_if = "Stages::is_all")]
+    pub stages: Stages,
+    /// What form the answer has; unset, triage finds out. An output schema makes it JSON in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_kind: Option<AnswerKind>,
 }
 
 impl TriageRequest {
@@ -233,6 +239,20 @@ impl TriageRequest {
         self
     }
 
+    /// Says what form the answer has, instead of leaving it to triage.
+    #[must_use]
+    pub fn answer_kind(mut self, kind: AnswerKind) -> Self {
+        self.answer_kind = Some(kind);
+        self
+    }
+
+    /// Limits a council to some of its stages; [`Stages::VOTE`] stops at the vote.
+    #[must_use]
+    pub fn stages(mut self, stages: Stages) -> Self {
+        self.stages = stages;
+        self
+    }
+
     /// Says whether answers that models gave to somebody else may serve this run. Unless it is said, only where asking again would give
     /// the same. It needs a cache, which is a setting.
     #[must_use]
@@ -262,6 +282,8 @@ pub enum AnswerKind {
     Number,
     /// Yes or no.
     Boolean,
+    /// A literal of a program, such as what it prints: spelled exactly.
+    Literal,
     /// A JSON document under the caller's schema.
     Json,
     /// A text.
@@ -269,12 +291,47 @@ pub enum AnswerKind {
 }
 
 impl AnswerKind {
+    /// Every form.
+    pub const ALL: [Self; 6] =
+        [Self::Choice, Self::Number, Self::Boolean, Self::Literal, Self::Json, Self::Text];
+
+    /// The form's name in records, prompts and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Choice => "choice",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Literal => "literal",
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+
+    /// Whether the answer is a short one with one exact spelling.
+    pub const fn is_short(self) -> bool {
+        matches!(self, Self::Choice | Self::Number | Self::Boolean | Self::Literal)
+    }
+
     /// Whether answers of this form can be compared exactly.
     pub const fn answer_type(self) -> AnswerType {
         match self {
-            Self::Choice | Self::Number | Self::Boolean | Self::Json => AnswerType::Closed,
+            Self::Choice | Self::Number | Self::Boolean | Self::Literal | Self::Json => AnswerType::Closed,
             Self::Text => AnswerType::Open,
         }
+    }
+}
+
+/// A word that names no form of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown form of an answer `{0}`: one of choice, number, boolean, literal, json, text is expected")]
+pub struct UnknownAnswerKind(String);
+
+impl FromStr for AnswerKind {
+    type Err = UnknownAnswerKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
+        known.ok_or_else(|| UnknownAnswerKind(text.chars().take(40).collect()))
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Books {
     pub(crate) absences: Vec<Absence>,
     pub(crate) details: Vec<StatusDetail>,
     pub(crate) saved_calls: u64,
+    asked: BTreeSet<SeatId>,
     read_shortened: BTreeSet<SeatId>,
     stale: BTreeSet<String>,
     finish: BTreeMap<SeatId, FinishReason>,
@@ -67,6 +68,7 @@ impl Books {
             absences: Vec::new(),
             details: Vec::new(),
             saved_calls: 0,
+            asked: BTreeSet::new(),
             read_shortened: BTreeSet::new(),
             stale: BTreeSet::new(),
             finish: BTreeMap::new(),
@@ -91,6 +93,7 @@ impl Books {
         let mut results: Vec<Option<Gathered<T>>> = batch.iter().map(|_| None).collect();
         let mut batch = batch;
         for prepared in &mut batch {
+            self.asked.insert(prepared.seat);
             if !prepared.prompt_read.is_whole() {
                 self.read_shortened.insert(prepared.seat);
             }
@@ -261,6 +264,11 @@ impl Books {
                 seats.join(", ")
             ),
         })
+    }
+
+    /// Whether anything was asked of `seat`.
+    pub(crate) fn was_asked(&self, seat: SeatId) -> bool {
+        self.asked.contains(&seat)
     }
 
     /// How the last reply of `seat` ended.

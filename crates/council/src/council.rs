@@ -10,7 +10,7 @@ use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_tally::Trust;
 
 use crate::{
-    Checker, CouncilError, InvalidRequest, Panel, Quorum,
+    Checker, CouncilError, Depth, InvalidRequest, Panel, Quorum,
     books::Books,
     check_request,
     checks::OutputSchema,
@@ -39,6 +39,8 @@ pub struct Council {
     clock: Arc<dyn Clock>,
     quorum: Quorum,
     trust: Option<Trusted>,
+    depth: Depth,
+    stop_at: Option<f64>,
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
@@ -54,6 +56,8 @@ impl Council {
             clock,
             quorum: Quorum::default(),
             trust: None,
+            depth: Depth::default(),
+            stop_at: None,
             checkers: Vec::new(),
             journal: None,
             history: None,
@@ -83,6 +87,21 @@ impl Council {
     #[must_use]
     pub fn trust(mut self, trust: Arc<Trust>) -> Self {
         self.trust = Some(Trusted::new(trust));
+        self
+    }
+
+    /// Says how many proposers are asked; [`Depth::Adaptive`] unless it is said.
+    #[must_use]
+    pub fn depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// Says how probable it must be that an answer is right before nobody else is asked, 0 to 1; unset, it follows from the price of being
+    /// wrong ([`stop_at`](crate::stop_at)).
+    #[must_use]
+    pub fn stop_at(mut self, probability: f64) -> Self {
+        self.stop_at = Some(probability);
         self
     }
 
@@ -171,6 +190,8 @@ impl Council {
             prompts: &self.prompts,
             quorum: self.quorum,
             trust: self.trust.as_ref(),
+            depth: self.depth,
+            stop_at: self.stop_at,
             checkers: &self.checkers,
             request,
             decision: &decision,
@@ -184,10 +205,10 @@ impl Council {
         books.log.append(opened(request, seed, &*self.clock)).await?;
         events.emit(None, EventKind::Triaged { decision: decision.clone() });
         books.log.append(JournalBody::Triaged { decision: decision.clone() }).await?;
-        let run = Run { setting, books, id: run };
+        let run = Run::new(setting, books, run);
         let record = match decision.mode {
             Mode::Express => Box::pin(run.express()).await?,
-            Mode::Council => Box::pin(run.council()).await?,
+            Mode::Council => Box::pin(run.council(Vec::new())).await?,
         };
         if let Some(history) = &self.history {
             history.keep(&record).await.map_err(CouncilError::Journal)?;

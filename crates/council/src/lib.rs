@@ -11,6 +11,7 @@ mod ballot;
 mod books;
 mod checks;
 mod council;
+mod depth;
 mod error;
 mod fan_out;
 mod log;
@@ -18,6 +19,7 @@ mod panel;
 mod proposal;
 mod reply;
 mod run;
+mod said;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -26,6 +28,7 @@ mod vote;
 pub use ballot::review_of;
 pub use checks::Checker;
 pub use council::{Council, RunInputs};
+pub use depth::{Depth, stop_at};
 pub use error::{CouncilError, SeatFailure};
 pub use panel::{
     InvalidPanel, InvalidQuorum, InvalidRequest, Panel, Quorum, Seat, TEXT_BYTES_MAX, check_request,

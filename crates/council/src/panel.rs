@@ -161,6 +161,10 @@ impl Quorum {
     pub const fn ballots(self) -> u8 {
         self.ballots
     }
+
+    pub(crate) const fn without_ballots(self) -> Self {
+        Self { ballots: 0, ..self }
+    }
 }
 
 impl Default for Quorum {

@@ -35,7 +35,7 @@ pub(crate) fn read_proposal(kind: ReplyKind, outcome: &RoleOutcome) -> Result<Pr
 }
 
 /// A proposal that is only a text. What it says of its confidence is unknown: 0.5, which is no weight in any case.
-fn plain(answer: String) -> Proposal {
+pub(crate) fn plain(answer: String) -> Proposal {
     Proposal { answer_key: None, answer, claims: Vec::new(), confidence: 0.5, abstain: false }
 }
 
@@ -90,10 +90,18 @@ pub(crate) fn commit(
             cluster,
             confidence_raw: proposal.confidence,
             abstained: proposal.abstain,
+            unread: false,
             id,
             seat,
             proposal,
         });
+    }
+    // Whose answer to a closed question cannot be read has no vote, unless that is so of everybody.
+    let is_read = |record: &ProposalRecord| short_key(kind, &record.proposal).is_some();
+    if kind.is_short() && records.iter().any(is_read) {
+        for record in &mut records {
+            record.unread = !record.abstained && !is_read(record);
+        }
     }
     Ok(records)
 }
@@ -113,10 +121,7 @@ pub(crate) fn gives_the_answer_of(winner: &Proposal, kind: AnswerKind, text: &st
 
 /// The canonical answer where it is a short one; a document and a text have none.
 pub(crate) fn short_key(kind: AnswerKind, proposal: &Proposal) -> Option<String> {
-    match kind {
-        AnswerKind::Choice | AnswerKind::Number | AnswerKind::Boolean => canonical_key(kind, proposal),
-        AnswerKind::Json | AnswerKind::Text => None,
-    }
+    if kind.is_short() { canonical_key(kind, proposal) } else { None }
 }
 
 /// Whether `word` stands in `text` with nothing before or after it that would make it another word or number.
@@ -133,9 +138,9 @@ fn stands_in(text: &str, word: &str) -> bool {
         })
 }
 
-/// The proposals that stand for election: those that did not abstain.
+/// The proposals that stand for election: those that did not abstain and, for a closed question, can be read.
 pub(crate) fn standing(records: &[ProposalRecord]) -> Vec<&ProposalRecord> {
-    records.iter().filter(|record| !record.abstained).collect()
+    records.iter().filter(|record| !record.abstained && !record.unread).collect()
 }
 
 /// Whether `text` seems to give orders to whoever reads it. Such a text is still only data; the flag tells a reader of the record.

@@ -3,32 +3,31 @@
 mod express;
 mod finish;
 mod lasting;
+mod propose;
 mod record;
 mod review;
+mod sure;
 mod validate;
 mod watch;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_orchestrator_core::{
-    AnswerSource, AnswerType, BallotRecord, Cause, Confidence, Deadline, DecisionRecord, EventKind,
-    FinishReason, JournalBody, ProposalRecord, Role, RoleOutcome, RunId, SeatId, Stage, StopReason, Tally,
+    AnswerSource, AnswerType, BallotRecord, Cause, Confidence, Deadline, DecisionRecord, Escalation,
+    EventKind, FinishReason, Mode, ProposalRecord, Role, RunId, SeatId, Stage, StopReason, Tally,
     TriageDecision, TriageRequest,
 };
-use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt, ReplyKind};
+use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt};
 use async_orchestrator_tally::{self as tally, Vote};
 
 use finish::Finished;
 
 use crate::{
-    Checker, CouncilError, Panel, Quorum, Seat, SeatFailure,
-    books::{Books, Prepared, Wait, text_of},
+    Checker, CouncilError, Depth, Panel, Quorum, Seat, SeatFailure,
+    books::Books,
     checks::{Checked, OutputSchema, Subject},
     fan_out::Line,
-    proposal::{commit, prose, read_proposal, short_key, standing},
+    proposal::{short_key, standing},
     trusted::{Members, Trusted, confidence},
     vote::{Field, quorum_state},
 };
@@ -39,6 +38,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) prompts: &'a CollaborativePromptLibrary,
     pub(crate) quorum: Quorum,
     pub(crate) trust: Option<&'a Trusted>,
+    pub(crate) depth: Depth,
+    pub(crate) stop_at: Option<f64>,
     pub(crate) checkers: &'a [Arc<dyn Checker>],
     pub(crate) request: &'a TriageRequest,
     pub(crate) decision: &'a TriageDecision,
@@ -53,6 +54,14 @@ pub(crate) struct Run<'a> {
     pub(crate) setting: Setting<'a>,
     pub(crate) books: Books,
     pub(crate) id: RunId,
+    /// How the question is answered in the end.
+    mode: Mode,
+    /// Why the run went deeper than it began.
+    escalations: Vec<Escalation>,
+    /// Why not all proposers were asked.
+    stopped: Option<StopReason>,
+    /// The proposers who were not.
+    spared: BTreeSet<SeatId>,
 }
 
 /// How much of the time that is left a stage may use: a slow stage must not eat the time of those after it.
@@ -110,12 +119,22 @@ impl Setting<'_> {
     }
 }
 
-impl Run<'_> {
-    /// The council, stage by stage.
-    pub(crate) async fn council(mut self) -> Result<DecisionRecord, CouncilError> {
-        let proposals = self.propose().await?;
+impl<'a> Run<'a> {
+    pub(crate) fn new(setting: Setting<'a>, books: Books, id: RunId) -> Self {
+        let mode = setting.decision.mode;
+        Self { setting, books, id, mode, escalations: Vec::new(), stopped: None, spared: BTreeSet::new() }
+    }
+
+    /// The council, stage by stage; `already` are proposals that were paid for before.
+    pub(crate) async fn council(mut self, already: propose::Given) -> Result<DecisionRecord, CouncilError> {
+        self.mode = Mode::Council;
+        let proposals = self.propose(already).await?;
         let enough = standing(&proposals).len() >= usize::from(self.setting.quorum.proposals());
-        let ballots = if enough { self.review(&proposals).await? } else { Vec::new() };
+        let ballots =
+            if enough && self.reviews_are_needed() { self.review(&proposals).await? } else { Vec::new() };
+        if self.stopped == Some(StopReason::PosteriorReached) {
+            self.spare_improvement();
+        }
         let election = self.elect(&proposals, &ballots)?;
         let finished = if election.tally.quorum.met {
             self.finish(&proposals, &ballots, &election).await?
@@ -129,66 +148,21 @@ impl Run<'_> {
         self.close(proposals, ballots, election, finished).await
     }
 
-    /// Stage 1: every proposer answers alone; the answers are fixed by their hashes before anyone reads them.
-    async fn propose(&mut self) -> Result<Vec<ProposalRecord>, CouncilError> {
-        let setting = &self.setting;
-        setting.enter(Stage::Propose);
-        let mut kinds: BTreeMap<SeatId, ReplyKind> = BTreeMap::new();
-        let mut batch = Vec::new();
-        for seat in setting.panel.of(Role::Proposer) {
-            let prompt = setting.render(seat, Stage::Propose, &setting.input())?;
-            kinds.insert(seat.id, prompt.reply);
-            batch.push(Prepared::write(setting.panel, seat.id, Stage::Propose, prompt));
-        }
-        // Some servers take no schema and answer in prose, twice: an answer without claims is better than none.
-        let asked_again: Mutex<BTreeSet<SeatId>> = Mutex::default();
-        let read = |seat: SeatId, outcome: &RoleOutcome| {
-            let read = read_proposal(kinds.get(&seat).copied().unwrap_or(ReplyKind::Text), outcome);
-            let first = || asked_again.lock().unwrap_or_else(PoisonError::into_inner).insert(seat);
-            read.or_else(|unreadable| {
-                if first() { Err(unreadable) } else { text_of(outcome).and_then(prose).ok_or(unreadable) }
-            })
-        };
-        let until = setting.until(PROPOSE_SHARE);
-        let gathered =
-            self.books.gather(setting.line, setting.panel, batch, until, read, |_, _| Wait::More).await?;
-        let mut given = Vec::new();
-        for answer in gathered {
-            match answer.result {
-                Ok(proposal) => {
-                    if proposal.abstain {
-                        self.books.absent(&abstained(answer.seat), "one proposal less");
-                    }
-                    given.push((answer.seat, proposal));
-                }
-                // The same where the second reply never came.
-                Err(failure) => match answer.text.as_deref().and_then(prose) {
-                    Some(proposal) if failure.cause == Cause::Malformed => {
-                        given.push((answer.seat, proposal));
-                    }
-                    _ => self.books.absent(&failure, "one proposal less"),
-                },
-            }
-        }
-        let mut records = commit(self.setting.decision.answer_kind, given)?;
-        if standing(&records).is_empty() {
-            return Err(CouncilError::NoAnswer { failures: self.books.failures() });
-        }
-        self.reveal(&mut records).await?;
-        Ok(records)
+    /// Whether critics are asked: not where the answer is sure enough without them.
+    fn reviews_are_needed(&self) -> bool {
+        self.setting.request.stages.run(Stage::Review) && self.stopped != Some(StopReason::PosteriorReached)
     }
 
-    async fn reveal(&mut self, records: &mut [ProposalRecord]) -> Result<(), CouncilError> {
-        let commits = records.iter().map(|record| record.commit.clone()).collect();
-        let entry = self.books.log.append(JournalBody::Revealed { commits }).await?;
-        for record in records {
-            record.revealed_after = entry;
-            self.setting.line.events.emit(
-                Some(record.seat),
-                EventKind::ProposalCommitted { proposal: record.id.clone(), commit: record.commit.clone() },
-            );
-        }
-        Ok(())
+    /// Counts the calls that a sure answer makes superfluous: nobody reviews it, so there is nothing to adopt or to mend.
+    fn spare_improvement(&mut self) {
+        let Setting { request, panel, .. } = self.setting;
+        let spared = [Role::Critic, Role::Synthesizer].into_iter().filter(|role| request.stages.ask(*role));
+        self.books.saved_calls += spared.map(|role| panel.of(role).count() as u64).sum::<u64>();
+    }
+
+    /// The quorum, without ballots where nobody is asked for one.
+    fn quorum(&self) -> Quorum {
+        if self.reviews_are_needed() { self.setting.quorum } else { self.setting.quorum.without_ballots() }
     }
 
     /// Stage 4: the election; pure.
@@ -199,7 +173,7 @@ impl Run<'_> {
         let election = field.election(ballots).map_err(|_| nobody())?;
         let mut result = tally::decide(&election);
         result.quorum = quorum_state(
-            setting.quorum,
+            self.quorum(),
             field.proposals().len(),
             ballots.len(),
             self.families(field.proposals()),
@@ -229,9 +203,12 @@ impl Run<'_> {
 
     /// The answers as they are put to the vote: closed ones weighed by what is known of who gave them.
     fn field<'p>(&self, proposals: &'p [ProposalRecord]) -> Field<'p> {
-        let Setting { decision, trust, seed, .. } = self.setting;
-        let field = Field::new(proposals, decision.answer_type, seed);
-        let Some(trust) = trust.filter(|_| decision.answer_type == AnswerType::Closed) else { return field };
+        let Setting { decision, trust, seed, request, .. } = self.setting;
+        // Without reviews the votes of those who gave equal answers are all there is.
+        let answers =
+            if request.stages.run(Stage::Review) { decision.answer_type } else { AnswerType::Closed };
+        let field = Field::new(proposals, answers, seed);
+        let Some(trust) = trust.filter(|_| answers == AnswerType::Closed) else { return field };
         let members = self.members();
         let seats: Vec<String> = field.proposals().iter().map(|proposal| proposal.seat.to_string()).collect();
         // Answers of one cluster have one key; an answer that cannot be read is its own.

@@ -4,6 +4,7 @@
 
 mod absences;
 mod blindness;
+mod depth;
 mod dissent;
 mod election;
 mod express;
@@ -12,6 +13,7 @@ mod panel;
 mod record;
 mod replies;
 mod review;
+mod stages;
 mod table;
 mod timeline;
 mod trusting;

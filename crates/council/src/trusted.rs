@@ -24,6 +24,16 @@ impl Trusted {
         Self { table, calibration }
     }
 
+    /// Whether probabilities that follow from the table are calibrated.
+    pub(crate) fn is_calibrated(&self) -> bool {
+        self.calibration.is_some()
+    }
+
+    /// How often `member` is right on questions of `class`; `None` of those of whom nothing is known.
+    pub(crate) fn skill(&self, member: &str, class: &str) -> Option<f64> {
+        self.table.members.contains_key(member).then(|| self.table.skill(member, class))
+    }
+
     /// The rule and the weights of an election over `votes`; `None` where the table knows too little of these voters.
     pub(crate) fn weights(&self, class: &str, votes: &[Vote<'_>]) -> Option<(TallyRule, Weights)> {
         self.table.weights(class, votes)
@@ -53,8 +63,13 @@ pub fn calibration_id(table: &Trust) -> Option<String> {
 
 /// How sure the winner of `election` is: a probability where the table is calibrated and knows one, else nothing but the raw posterior.
 pub(crate) fn confidence(trusted: Option<&Trusted>, election: &Election) -> Confidence {
+    calibrated(trusted, tally::probability(election))
+}
+
+/// The probability of being right, if it is known and calibrated.
+pub(crate) fn calibrated(trusted: Option<&Trusted>, p_correct: Option<f64>) -> Confidence {
     let calibration = trusted.and_then(|trusted| trusted.calibration.clone());
-    match calibration.zip(tally::probability(election)) {
+    match calibration.zip(p_correct) {
         Some((calibration, p_correct)) => Confidence {
             p_correct: Some(p_correct),
             calibrated: true,

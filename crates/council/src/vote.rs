@@ -61,6 +61,11 @@ impl<'a> Field<'a> {
         field
     }
 
+    /// The same as if no critic had been measured.
+    pub(crate) fn without_reviews(&self) -> Self {
+        self.reviewing(BTreeMap::new())
+    }
+
     fn members<'b>(&'b self, cluster: &'b str) -> impl Iterator<Item = &'b &'a ProposalRecord> {
         self.proposals.iter().filter(move |proposal| proposal.cluster == cluster)
     }

@@ -12,6 +12,7 @@ mod process;
 mod raw;
 mod remembering;
 mod rounds;
+mod tally;
 mod upstream;
 mod world;
 
@@ -23,7 +24,7 @@ use serde::Serialize;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// One part: `call`, `council`, `memory` or `policies`; all of them if unset.
+    /// One part: `call`, `council`, `memory`, `policies` or `tally`; all of them if unset.
     pub only: Option<String>,
     /// How many rounds of each comparison; the median counts.
     pub rounds: usize,
@@ -92,7 +93,7 @@ impl Sheet<'_> {
     }
 }
 
-const PARTS: [&str; 4] = ["call", "council", "memory", "policies"];
+const PARTS: [&str; 5] = ["call", "council", "memory", "policies", "tally"];
 
 /// Measures what `selection` names, and tells `show` each figure when it is there.
 ///
@@ -114,6 +115,7 @@ pub async fn run(selection: &Selection, mut show: impl FnMut(&Figure)) -> Result
             "call" => call::run(rounds, &mut sheet).await?,
             "council" => council::run(rounds, &mut sheet).await?,
             "memory" => memory::run(&mut sheet)?,
+            "tally" => tally::run(&mut sheet)?,
             _ => policies::run(&mut sheet).await?,
         }
     }

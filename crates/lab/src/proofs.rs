@@ -3,6 +3,7 @@
 //! Speed and counts are judged here, behaviour case by case in [`crate::chaos`]. Where a proof needs hours it runs in simulated time; where
 //! sockets matter it runs on loopback with the real clock, and wants a machine with little else to do.
 
+mod ballots;
 mod cancellation;
 mod coalescing;
 mod dice;
@@ -35,6 +36,7 @@ const ALL: &[Proof] = &[
     Proof { name: "storm", run: |seed| Box::pin(storm::run(seed)) },
     Proof { name: "coalescing", run: |seed| Box::pin(coalescing::run(seed)) },
     Proof { name: "cancellation", run: |seed| Box::pin(cancellation::run(seed)) },
+    Proof { name: "ballots", run: |seed| Box::pin(async move { Ok(ballots::run(seed)) }) },
     Proof { name: "hours", run: |seed| Box::pin(async move { hours::run(seed) }) },
 ];
 

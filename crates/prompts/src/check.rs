@@ -19,9 +19,6 @@ use crate::{
     suggest::nearest,
 };
 
-const ANSWER_KINDS: [AnswerKind; 5] =
-    [AnswerKind::Choice, AnswerKind::Number, AnswerKind::Boolean, AnswerKind::Json, AnswerKind::Text];
-
 /// Every problem of the template `text` in the place of `spec`. The template is already in `environment` if it compiled.
 pub(crate) fn problems(
     environment: &Environment<'_>,
@@ -121,7 +118,7 @@ fn trial(environment: &Environment<'_>, spec: &TemplateSpec, text: &str) -> Resu
     let claims = sample_claims();
     let defect = sample_defect();
     let schema = json!({"type": "object"});
-    for kind in ANSWER_KINDS {
+    for kind in AnswerKind::ALL {
         for combination in 0..1_u32 << OPTIONAL.len() {
             if OPTIONAL
                 .iter()

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use async_orchestrator_core::AnswerKind;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
 
 use crate::{
@@ -39,7 +38,7 @@ impl Words<'_> {
             guidance: "Guidance.",
             domain: "General",
             persona: "an expert",
-            answer_kind: kind_word(input.answer_kind),
+            answer_kind: input.answer_kind.name(),
             labels: labels(input),
         }
     }
@@ -51,17 +50,6 @@ pub(crate) fn labels(input: &PromptInput<'_>) -> String {
     match labels.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => labels.concat(),
-    }
-}
-
-/// The word for a kind of answer in conditions of templates.
-pub(crate) const fn kind_word(kind: AnswerKind) -> &'static str {
-    match kind {
-        AnswerKind::Choice => "choice",
-        AnswerKind::Number => "number",
-        AnswerKind::Boolean => "boolean",
-        AnswerKind::Json => "json",
-        AnswerKind::Text => "text",
     }
 }
 

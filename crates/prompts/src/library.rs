@@ -104,7 +104,7 @@ impl CollaborativePromptLibrary {
             guidance: guidance(packs, role_of(stage)),
             domain: &packs.0.title,
             persona: packs.0.persona().or(packs.1.persona()).unwrap_or_default(),
-            answer_kind: engine::kind_word(input.answer_kind),
+            answer_kind: input.answer_kind.name(),
             labels: engine::labels(input),
             ..Words::default()
         };

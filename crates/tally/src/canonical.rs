@@ -5,6 +5,7 @@
 mod boolean;
 mod choice;
 mod json;
+mod literal;
 mod number;
 mod plain;
 mod reply;
@@ -24,8 +25,10 @@ use async_orchestrator_core::{AnswerKind, Proposal};
 ///   (`3/4`, `1 1/2`, `\frac{3}{4}`), scales (`1.5 million`), the words zero to twenty, and digits of other scripts. One comma before
 ///   exactly three digits separates thousands (`1,234`), any other is a decimal comma (`3,5`); one point is always decimal. Currency, `%` and unit
 ///   are dropped, because the question fixes them: in recorded answers of real models to word problems, `50%` against `50` is
-///   the same answer in 18 of 19 cases. Nothing is rounded: 0.333 is not 1/3.
+///   the same answer in 18 of 19 cases. Nothing is rounded: 0.333 is not 1/3. A root, a logarithm, π and ∞ keep their signs, in one spelling:
+///   `2\sqrt{3}` is `2√3`.
 /// - **Boolean**: `yes` or `no`, from yes, true, correct and their like in ten languages, alone or before punctuation (`Yes, because ...`).
+/// - **Literal**: what a program prints, spelled exactly; `[1, 2]` is `[1,2]`, `'a'` is `a`, and `a` is not `A`.
 /// - **JSON**: canonical JSON (sorted keys, no white space, 1.0 as 1) of the `answer`, bare or in a code fence, else of the key.
 /// - **Text**: the `answer_key` in lower case with single spaces, without quotes and punctuation around it.
 ///
@@ -53,6 +56,7 @@ pub fn canonical_key(kind: AnswerKind, proposal: &Proposal) -> Option<String> {
         AnswerKind::Choice => read(key, &proposal.answer, choice::letter),
         AnswerKind::Number => read(key, &proposal.answer, number::canonical),
         AnswerKind::Boolean => read(key, &proposal.answer, boolean::yes_or_no),
+        AnswerKind::Literal => read(key, &proposal.answer, literal::canonical),
         AnswerKind::Json => json::document(&proposal.answer).or_else(|| json::document(key?)),
         AnswerKind::Text => plain::normalised(key?),
     }

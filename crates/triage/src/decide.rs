@@ -28,7 +28,7 @@ pub fn decide(request: &TriageRequest) -> TriageDecision {
     let task = task(&text.plain, &scan);
     let kind = match request.output_schema {
         Some(_) => AnswerKind::Json,
-        None => answer_kind(&text.plain, &scan, task),
+        None => request.answer_kind.unwrap_or_else(|| answer_kind(&text.plain, &scan, task)),
     };
     let field = field(&scan, task);
     let letters = text.letters + request.context.as_deref().map_or(0.0, letters_estimated);

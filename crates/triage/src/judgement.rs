@@ -64,7 +64,7 @@ impl Judgement {
 /// Whether the answer is one that can be right or wrong: a choice, a number, yes or no, or a short fact.
 fn is_closed(scan: &Scan, task: Task, kind: AnswerKind) -> bool {
     match kind {
-        AnswerKind::Choice | AnswerKind::Number | AnswerKind::Boolean => true,
+        AnswerKind::Choice | AnswerKind::Number | AnswerKind::Boolean | AnswerKind::Literal => true,
         AnswerKind::Text => {
             task == Task::Fact && scan.questions <= 1 && scan.code_fences == 0 && scan.words <= FACT_WORDS_MAX
         }

@@ -9,6 +9,9 @@ pub(crate) fn answer_kind(plain: &str, scan: &Scan, task: Task) -> AnswerKind {
     if options(plain) >= 2 && !task.carries_over() {
         return AnswerKind::Choice;
     }
+    if asks_what_a_program_yields(plain) {
+        return AnswerKind::Literal;
+    }
     if !task.may_be_closed() {
         return AnswerKind::Text;
     }
@@ -24,6 +27,33 @@ pub(crate) fn answer_kind(plain: &str, scan: &Scan, task: Task) -> AnswerKind {
     }
     let number = scan.quantities > 0 || matches!(task, Task::Arithmetic | Task::Calculation);
     if one_question && number { AnswerKind::Number } else { AnswerKind::Text }
+}
+
+/// What is asked of a program whose value is wanted, to the letter. Lower case.
+const YIELDS: [&str; 5] =
+    ["output of", "printed by", "returned by", "result of running", "result of executing"];
+const PROGRAMS: [&str; 6] = ["code", "program", "function", "script", "snippet", "expression"];
+const YIELDING: [&str; 3] = ["print", "return", "output"];
+
+/// Whether the question is what a program prints or returns: "the output of this function", "what does the code print", "with a literal".
+fn asks_what_a_program_yields(plain: &str) -> bool {
+    if plain.contains("with a literal") {
+        return true;
+    }
+    // A few words may stand between: "output of the following Python code".
+    let near = |text: &str, names: &[&str]| {
+        text.split([' ', '\n'])
+            .take(6)
+            .any(|word| names.contains(&word.trim_matches(|c: char| !c.is_alphabetic())))
+    };
+    let yields = YIELDS
+        .iter()
+        .any(|lead| plain.match_indices(lead).any(|(at, _)| near(&plain[at + lead.len()..], &PROGRAMS)));
+    yields
+        || plain.match_indices("what does").chain(plain.match_indices("what will")).any(|(at, lead)| {
+            let rest = &plain[at + lead.len()..];
+            near(rest, &PROGRAMS) && near(rest, &YIELDING)
+        })
 }
 
 /// How many options from A on the question offers: `A)`, `(A)` anywhere, `A.` and `A:` at the beginning of a line.

@@ -96,9 +96,13 @@ fn speaks_of(case: &Case<'_>) -> Option<String> {
 fn form_of_answer(case: &Case<'_>) -> Option<String> {
     Some(
         match case.kind {
+            kind if case.request.answer_kind == Some(kind) => {
+                return Some(format!("the form of the answer ({}) was set by the caller", kind.name()));
+            }
             AnswerKind::Choice => "the answer is one of the options given",
             AnswerKind::Number => "the answer is a number",
             AnswerKind::Boolean => "the answer is yes or no",
+            AnswerKind::Literal => "the answer is what a program yields, to the letter",
             AnswerKind::Json => "the answer is JSON under the given schema",
             AnswerKind::Text => return None,
         }

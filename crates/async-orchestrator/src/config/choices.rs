@@ -1,6 +1,7 @@
 //! The settings that are one word out of a few.
 
 use async_orchestrator_core::{ModeChoice, StructuredOutput};
+use async_orchestrator_council::Depth;
 
 /// Which wire format a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +75,10 @@ impl Choice for EmbeddedUse {
 impl Choice for StructuredOutput {
     const WORDS: &'static [(Self, &'static str)] =
         &[(Self::JsonSchema, "json_schema"), (Self::JsonObject, "json_object"), (Self::PromptOnly, "prompt")];
+}
+
+impl Choice for Depth {
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::Adaptive, "adaptive"), (Self::Full, "full")];
 }
 
 impl Choice for ModeChoice {

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use async_orchestrator_core::{
-    Domain, MicroUsd, ModeChoice, ModelRef, Price, Role, RoleDefinition, StructuredOutput,
+    Domain, MicroUsd, ModeChoice, ModelRef, Price, Role, RoleDefinition, Stages, StructuredOutput,
 };
+use async_orchestrator_council::Depth;
 use async_orchestrator_resilience::PeriodBudgets;
 use secrecy::SecretString;
 
@@ -262,7 +263,7 @@ impl Default for EmbeddedSettings {
 }
 
 /// `[council]`: the whole run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CouncilSettings {
     /// How many proposals a decision needs; 2.
@@ -281,6 +282,12 @@ pub struct CouncilSettings {
     pub mode: ModeChoice,
     /// The seed of everything that is drawn by lot; unset, every run has a fresh one.
     pub seed: Option<u64>,
+    /// Which stages a council runs when its request does not say; all.
+    pub stages: Stages,
+    /// How many proposers are asked; as many as it takes.
+    pub depth: Depth,
+    /// How probable it must be that an answer is right before nobody else is asked; unset, it follows from the price of being wrong.
+    pub stop_at: Option<f64>,
 }
 
 impl Default for CouncilSettings {
@@ -294,6 +301,9 @@ impl Default for CouncilSettings {
             strict: false,
             mode: ModeChoice::Auto,
             seed: None,
+            stages: Stages::ALL,
+            depth: Depth::Adaptive,
+            stop_at: None,
         }
     }
 }

@@ -15,6 +15,13 @@ pub(crate) enum Eval {
     Adaptive(EvalAdaptive),
     /// How well triage tells the questions that a stronger model would answer better.
     Triage(EvalTriage),
+    /// Whether the whole orchestrator, asked over the wire, decides as the vote over recorded answers does. Recorded texts are served verbatim by a simulator.
+    Replay(EvalReplay),
+    /// How often configured models are right on a question file: each alone, the best one several times over at the council's cost, and the council.
+    ///
+    /// This calls models and costs money: --dry-run says how much.
+    #[command(after_long_help = QUESTIONS)]
+    Live(EvalLive),
 }
 
 /// The arguments of `eval votes`.
@@ -99,3 +106,54 @@ pub(crate) struct EvalTriage {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// The arguments of `eval replay`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalReplay {
+    /// The directory with NAME_questions.jsonl, NAME_answers.jsonl and NAME_votes.jsonl; unset, ORCHESTRATOR_EVAL_DATA says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The name of these files.
+    #[arg(long, value_name = "NAME", default_value = "zeroeval")]
+    pub(crate) set: String,
+    /// Whose texts are replayed; those of Claude over the messages format, all others over chat completions.
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', default_values = ["gpt-4o-2024-08-06", "claude-3-5-sonnet-20241022", "gemini-1.5-pro"])]
+    pub(crate) members: Vec<String>,
+    /// How many questions, drawn by their names.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub(crate) questions: usize,
+    /// The rule; joint weights are learned from the questions that are not replayed.
+    #[arg(long, value_name = "RULE", default_value = "joint_weights", value_parser = ["plurality", "joint_weights"])]
+    pub(crate) rule: String,
+    /// How many councils run at the same time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) at_once: u8,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arguments of `eval live`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalLive {
+    /// The question file.
+    #[arg(value_name = "QUESTIONS.jsonl")]
+    pub(crate) questions: PathBuf,
+    /// At most so many questions, from the first on.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// How many questions are asked at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) at_once: u8,
+    /// Say how many calls it takes and what they may cost; call nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const QUESTIONS: &str = "The question file holds a JSON object a line:
+  {\"question\": \"..\", \"answer\": \"..\"}
+and if you like \"options\": [\"..\", ..] (lettered from A on; the answer is then a letter) and
+\"answer_kind\" (choice, number, boolean, literal or text). Lines that cannot be read are dropped, counted and shown.";

@@ -1,6 +1,8 @@
 //! `eval`: how often the orchestrator decides rightly, on recorded answers. No vendor is called.
 
 mod adaptive;
+mod live;
+mod replay;
 mod triage;
 mod votes;
 
@@ -17,11 +19,13 @@ use crate::{
 /// The environment variable that names the directory with recorded answers.
 const DATA: &str = "ORCHESTRATOR_EVAL_DATA";
 
-pub(crate) fn run(global: &Global, eval: Eval) -> Result<(), Failure> {
+pub(crate) async fn run(global: &Global, eval: Eval) -> Result<(), Failure> {
     match eval {
         Eval::Votes(arguments) => votes::run(global, arguments),
         Eval::Adaptive(arguments) => adaptive::run(global, arguments),
         Eval::Triage(arguments) => triage::run(global, arguments),
+        Eval::Replay(arguments) => replay::run(global, arguments).await,
+        Eval::Live(arguments) => live::run(global, arguments).await,
     }
 }
 

@@ -37,6 +37,7 @@ fn line(event: &Event) -> Option<String> {
         EventKind::BallotCast { best, .. } => {
             format!("{seat} voted for {}", best.as_deref().unwrap_or("nobody"))
         }
+        EventKind::Escalated { from, to, why } => format!("from {from} to {to}: {}", one_line(why)),
         EventKind::Decided { winner, rule, dissents, .. } => {
             format!("decided: {} by {rule}, {dissents} dissenting", winner.as_deref().unwrap_or("nobody"))
         }

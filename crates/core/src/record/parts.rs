@@ -21,6 +21,9 @@ pub struct ProposalRecord {
     pub confidence_raw: f64,
     /// Whether the model declined.
     pub abstained: bool,
+    /// Whether the question is closed and its answer cannot be read, where others can: it has no vote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
     /// The proposal.
     pub proposal: Proposal,
 }

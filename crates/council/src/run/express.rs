@@ -6,8 +6,8 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    AnswerSource, Audit, DecisionRecord, FinishReason, QuorumState, Role, RoleOutcome, SeatId, Stage, Status,
-    StopReason, Tally, TallyRule,
+    AnswerSource, Audit, DecisionRecord, FinishReason, ModeChoice, Proposal, QuorumState, Role, RoleOutcome,
+    SeatId, Stage, Status, StopReason, Tally, TallyRule,
 };
 use async_orchestrator_prompts::ReplyKind;
 
@@ -16,8 +16,9 @@ use crate::{
     CouncilError,
     books::{Prepared, Wait, completion_of},
     checks::OutputSchema,
-    proposal::read_proposal,
+    proposal::{commit, read_proposal, short_key},
     reply::Unreadable,
+    said::closed_answer,
 };
 
 impl Run<'_> {
@@ -40,12 +41,39 @@ impl Run<'_> {
             (Ok(answer), _) | (Err(_), Some(answer)) => answer,
             (Err(failure), None) => return Err(CouncilError::NoAnswer { failures: vec![failure] }),
         };
+        let (proposal, sure) = self.sure_of(seat.id, &text)?;
+        let key = proposal.as_ref().and_then(|said| short_key(self.setting.decision.answer_kind, said));
+        let needed = self.setting.stop_at();
+        if let (Some(proposal), Some(sure)) = (proposal, sure)
+            && sure < needed
+            && self.may_go_deeper()
+        {
+            let why =
+                format!("the answer is right with a probability of {sure:.2}, {needed:.2} are asked for");
+            self.escalate(String::from("express"), String::from("council"), why);
+            return Box::pin(self.council(vec![(seat.id, proposal)])).await;
+        }
         let checked = self.setting.checked(&text, Some(finish)).await;
         let finished = Finished {
             validation: checked.alone(u32::from(answered.repaired)),
             ..Finished::verbatim(text, AnswerSource::Express)
         };
-        self.close_express(finished).await
+        self.close_express(finished, key, sure).await
+    }
+
+    /// The answer as a proposal, if it is a closed one that can be read, and how probable it is that it is right, where that is known.
+    fn sure_of(&self, seat: SeatId, text: &str) -> Result<(Option<Proposal>, Option<f64>), CouncilError> {
+        let kind = self.setting.decision.answer_kind;
+        let Some(proposal) = closed_answer(kind, text) else { return Ok((None, None)) };
+        let alone = commit(kind, vec![(seat, proposal.clone())])?;
+        Ok((Some(proposal), self.sureness(&alone)))
+    }
+
+    /// Whether the run may become a council: triage chose Express, not the caller, and there is somebody else to ask.
+    fn may_go_deeper(&self) -> bool {
+        self.setting.request.mode == ModeChoice::Auto
+            && self.setting.knows_when_to_stop()
+            && self.setting.panel.of(Role::Proposer).count() > 1
     }
 }
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use async_orchestrator_core::{
     AnswerSource, BallotRecord, Cause, Defect, DoNoHarm, EventKind, FinishReason, Proposal, ProposalRecord,
-    Role, RoleOutcome, SeatId, Stage, SynthesisRecord, ValidationRecord, Verdict,
+    Role, RoleOutcome, SeatId, Stage, StopReason, SynthesisRecord, ValidationRecord, Verdict,
 };
 use async_orchestrator_prompts::{LabelledProposal, PromptInput, ReplyKind, SynthesisReply};
 use futures_util::{
@@ -124,6 +124,11 @@ impl Run<'_> {
         read: impl Fn(ReplyKind, &RoleOutcome) -> Result<T, Unreadable>,
     ) -> Result<Asked<T>, CouncilError> {
         let setting = &self.setting;
+        // A sure answer was not reviewed: there is nothing to adopt and nothing to mend.
+        let is_sure = stage == Stage::Synthesize && self.stopped == Some(StopReason::PosteriorReached);
+        if is_sure || !setting.request.stages.run(stage) {
+            return Ok(Asked::NoSeat);
+        }
         let Some(seat) = setting.panel.of(role).next() else { return Ok(Asked::NoSeat) };
         setting.enter(stage);
         let prompt = setting.render(seat, stage, input)?;

@@ -2,8 +2,8 @@
 
 use async_orchestrator_core::{
     Absence, Answer, Attempt, AttemptOutcome, BallotRecord, Confidence, DecisionRecord, Dissent, Escalation,
-    Mode, ModelRef, ProposalRecord, SeatId, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord,
-    Tally, TriageDecision, ValidationRecord, Versions, canonical_hash,
+    Mode, ModelRef, ProposalRecord, SeatId, SeatRecord, Stages, Status, StatusDetail, StopReason,
+    SynthesisRecord, Tally, TriageDecision, ValidationRecord, Versions, canonical_hash,
 };
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ struct Lasting<'a> {
     stop_reason: StopReason,
     answer: &'a Answer,
     confidence: &'a Confidence,
+    #[serde(skip_serializing_if = "Stages::is_all")]
+    stages: Stages,
     seats: &'a [SeatRecord],
     absences: &'a [Absence],
     proposals: &'a [ProposalRecord],
@@ -64,6 +66,7 @@ pub(crate) fn decision_hash(record: &DecisionRecord) -> Result<String, CouncilEr
         stop_reason,
         answer,
         confidence,
+        stages,
         seats,
         absences,
         proposals,
@@ -92,6 +95,7 @@ pub(crate) fn decision_hash(record: &DecisionRecord) -> Result<String, CouncilEr
         stop_reason: *stop_reason,
         answer,
         confidence,
+        stages: *stages,
         seats,
         absences,
         proposals,

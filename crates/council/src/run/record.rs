@@ -12,7 +12,7 @@ use super::{Elected, Run, express, finish::Finished, lasting::decision_hash};
 use crate::{
     CouncilError, Seat,
     books::raise,
-    trusted::uncalibrated,
+    trusted::{calibrated, uncalibrated},
     vote::{Scene, alarms},
 };
 
@@ -21,7 +21,8 @@ struct Parts {
     depth: u32,
     status: Status,
     stop_reason: StopReason,
-    winner: Option<(String, Option<String>)>,
+    winner: Option<String>,
+    answer_key: Option<String>,
     proposals: Vec<ProposalRecord>,
     ballots: Vec<BallotRecord>,
     tally: Tally,
@@ -31,7 +32,12 @@ struct Parts {
 }
 
 impl Run<'_> {
-    pub(super) async fn close_express(self, finished: Finished) -> Result<DecisionRecord, CouncilError> {
+    pub(super) async fn close_express(
+        self,
+        finished: Finished,
+        answer_key: Option<String>,
+        sure: Option<f64>,
+    ) -> Result<DecisionRecord, CouncilError> {
         let mut tally = express::no_election();
         tally.audit.alarms.extend(self.books.shortened_prompts());
         for alarm in &tally.audit.alarms {
@@ -42,11 +48,15 @@ impl Run<'_> {
             status: express::STATUS,
             stop_reason: express::STOP,
             winner: None,
+            answer_key,
             proposals: Vec::new(),
             ballots: Vec::new(),
             tally,
             dissent: Vec::new(),
-            confidence: uncalibrated(ConfidenceBasis::PriorOnly),
+            confidence: match sure {
+                Some(_) => calibrated(self.setting.trust, sure),
+                None => uncalibrated(ConfidenceBasis::PriorOnly),
+            },
             finished,
         };
         self.write(parts).await
@@ -75,10 +85,12 @@ impl Run<'_> {
             report.veto = !report.defects_upheld.is_empty();
         }
         let parts = Parts {
-            depth: u32::try_from(self.setting.panel.of(Role::Proposer).count()).unwrap_or(u32::MAX),
+            depth: u32::try_from(self.setting.panel.of(Role::Proposer).count() - self.spared.len())
+                .unwrap_or(u32::MAX),
             status: self.status(&tally),
             stop_reason: self.stop_reason(&elected),
-            winner: Some((elected.winner.id.clone(), self.setting.key_of(&elected.winner))),
+            winner: Some(elected.winner.id.clone()),
+            answer_key: self.setting.key_of(&elected.winner),
             tally,
             dissent,
             confidence: elected.confidence,
@@ -104,6 +116,9 @@ impl Run<'_> {
 
     fn stop_reason(&self, elected: &Elected) -> StopReason {
         let blocked = |cause: Cause| self.books.absences.iter().any(|absence| absence.cause == cause);
+        if let Some(reason) = self.stopped.filter(|_| elected.tally.quorum.met) {
+            return reason;
+        }
         match elected.stop_reason(self.books.saved_calls) {
             StopReason::MaxDepth if blocked(Cause::Budget) => StopReason::Budget,
             StopReason::MaxDepth if self.setting.deadline.is_past(self.setting.line.now()) => {
@@ -135,7 +150,10 @@ impl Run<'_> {
     }
 
     fn seats(&self, depth: u32) -> Vec<SeatRecord> {
-        let asked = |seat: &&Seat| depth > 0 || self.books.answered_by.contains_key(&seat.id);
+        let stages = self.setting.request.stages;
+        let seated = |seat: &Seat| stages.ask(seat.id.role) && !self.spared.contains(&seat.id);
+        let asked =
+            |seat: &&Seat| (depth > 0 && seated(seat)) || self.books.answered_by.contains_key(&seat.id);
         let record = |seat: &Seat| {
             let (target, family) = self.seated(seat);
             let first = &seat.provider.capabilities().target;
@@ -161,12 +179,11 @@ impl Run<'_> {
 
     async fn write(mut self, parts: Parts) -> Result<DecisionRecord, CouncilError> {
         let setting = &self.setting;
-        let (winner, answer_key) = parts.winner.unzip();
         let mut record = DecisionRecord {
             schema: DECISION_SCHEMA.to_owned(),
             run_id: self.id.clone(),
             request_hash: canonical_hash(setting.request).map_err(CouncilError::Record)?,
-            mode: setting.decision.mode,
+            mode: self.mode,
             triage: setting.decision.clone(),
             depth: parts.depth,
             status: parts.status,
@@ -174,19 +191,20 @@ impl Run<'_> {
             stop_reason: parts.stop_reason,
             answer: Answer {
                 text: self.setting.document_only(parts.finished.text),
-                answer_key: answer_key.flatten(),
+                answer_key: parts.answer_key,
                 source: parts.finished.source,
-                winner,
+                winner: parts.winner,
                 notices: self.notices(),
             },
             confidence: parts.confidence,
             seats: self.seats(parts.depth),
+            stages: setting.request.stages,
             absences: self.books.absences.clone(),
             proposals: parts.proposals,
             ballots: parts.ballots,
             tally: parts.tally,
             dissent: parts.dissent,
-            escalations: Vec::new(),
+            escalations: self.escalations.clone(),
             synthesis: parts.finished.synthesis,
             validation: parts.finished.validation,
             attempts: self.books.attempts.clone(),

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 
 use super::{Elected, Setting};
 use crate::{
-    CouncilError, Panel, SeatFailure,
+    CouncilError, Panel, Seat, SeatFailure,
     books::{Books, Prepared, tell, text_of},
     fan_out::{Arrival, Asked, Line},
     proposal::shortened,
@@ -27,6 +27,11 @@ pub(super) struct Noted {
 /// The longest note that goes into a record, in characters.
 const NOTE_CHARS_MAX: usize = 2_000;
 
+/// The Observer's seat, if the stage is run.
+fn observer<'a>(setting: &Setting<'a>) -> Option<&'a Seat> {
+    setting.panel.of(Role::Observer).next().filter(|_| setting.request.stages.run(Stage::Observe))
+}
+
 impl Watching {
     pub(super) fn prepare(
         setting: &Setting<'_>,
@@ -34,7 +39,7 @@ impl Watching {
         ballots: &[BallotRecord],
         elected: &Elected,
     ) -> Result<Self, CouncilError> {
-        let Some(seat) = setting.panel.of(Role::Observer).next() else { return Ok(Self { prepared: None }) };
+        let Some(seat) = observer(setting) else { return Ok(Self { prepared: None }) };
         let input = PromptInput { facts: facts(proposals, ballots, elected), ..setting.input() };
         let prompt = setting.render(seat, Stage::Observe, &input)?;
         let kind = prompt.reply;
@@ -60,7 +65,7 @@ pub(super) async fn enter(
 ) -> Result<Option<String>, CouncilError> {
     let effect = "none on the decision";
     let Some(Noted { arrival, kind }) = noted else {
-        if let Some(seat) = setting.panel.of(Role::Observer).next() {
+        if let Some(seat) = observer(setting) {
             let why = String::from("the decision was ready first, and nobody waits for the Observer");
             let failure = SeatFailure { seat: seat.id, cause: Cause::Cancelled, why };
             tell(setting.line, Stage::Observe, &failure);

@@ -23,7 +23,7 @@ use async_orchestrator_tally::Trust;
 use async_trait::async_trait;
 
 use super::replies::{BallotForm, default_reply, said};
-use crate::{Checker, Council, CouncilError, Panel, Quorum, RunInputs, Seat};
+use crate::{Checker, Council, CouncilError, Depth, Panel, Quorum, RunInputs, Seat};
 
 /// How long a scripted call takes when nobody says otherwise.
 pub(super) const TOOK: Duration = Duration::from_millis(100);
@@ -42,6 +42,8 @@ pub(super) struct Table {
     price: Option<Price>,
     quorum: Quorum,
     trust: Option<Arc<Trust>>,
+    depth: Depth,
+    stop_at: Option<f64>,
     checkers: Vec<Arc<dyn Checker>>,
 }
 
@@ -109,6 +111,8 @@ impl Table {
             }),
             quorum: Quorum::default(),
             trust: None,
+            depth: Depth::Full,
+            stop_at: None,
             checkers: Vec::new(),
         }
     }
@@ -188,6 +192,17 @@ impl Table {
         self
     }
 
+    /// Unless it is said, all proposers are asked at once.
+    pub(super) fn depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    pub(super) fn stop_at(mut self, probability: f64) -> Self {
+        self.stop_at = Some(probability);
+        self
+    }
+
     pub(super) fn checker(mut self, checker: impl Checker + 'static) -> Self {
         self.checkers.push(Arc::new(checker));
         self
@@ -201,7 +216,11 @@ impl Table {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let mut council = Council::new(Panel::try_new(seats).unwrap(), prompts, Arc::clone(&clock))
             .quorum(self.quorum)
+            .depth(self.depth)
             .journal(Arc::<Seen>::clone(&seen));
+        if let Some(stop_at) = self.stop_at {
+            council = council.stop_at(stop_at);
+        }
         if let Some(trust) = &self.trust {
             council = council.trust(Arc::clone(trust));
         }

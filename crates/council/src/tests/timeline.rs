@@ -41,6 +41,7 @@ fn line(event: &Event) -> Option<String> {
         EventKind::Decided { winner, rule, dissents, .. } => {
             format!("decided for {} by {rule}, {dissents} dissents", winner.as_deref().unwrap_or("none"))
         }
+        EventKind::Escalated { from, to, .. } => format!("deeper: {from} to {to}"),
         EventKind::Validated { verdict } => format!("validated: {}", verdict.name()),
         EventKind::Alarm { alarm, .. } => format!("alarm {alarm}"),
         EventKind::Completed { status } => format!("completed {}", status.name()),

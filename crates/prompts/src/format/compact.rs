@@ -70,6 +70,7 @@ fn answer(packs: (&DomainPack, &DomainPack), skeleton: Skeleton, input: &PromptI
         AnswerKind::Choice => brief(json!({"type": "string", "enum": offered_letters(input)})),
         AnswerKind::Number => brief(json!({"type": "string", "pattern": NUMBER})),
         AnswerKind::Boolean => brief(json!({"type": "string", "enum": ["yes", "no"]})),
+        AnswerKind::Literal => brief(sentence()),
         AnswerKind::Json | AnswerKind::Text => sections(packs.0.sections(packs.1, skeleton)),
     }
 }

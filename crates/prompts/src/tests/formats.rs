@@ -65,9 +65,7 @@ fn the_decision_schema_finds_the_schemas_that_it_refers_to() {
 #[test]
 fn every_reply_form_is_a_valid_schema_and_has_a_name_that_vendors_take() {
     let case = Case::plain();
-    for kind in
-        [AnswerKind::Text, AnswerKind::Choice, AnswerKind::Number, AnswerKind::Boolean, AnswerKind::Json]
-    {
+    for kind in AnswerKind::ALL {
         let input = PromptInput { output_schema: None, answer_kind: kind, ..case.input() };
         for (stage, style) in STAGES.into_iter().flat_map(|stage| STYLES.map(|style| (stage, style))) {
             let prompt = render(stage, style, &input);

@@ -4,10 +4,9 @@ use async_orchestrator_core::{AnswerKind, ChatRole, Domain, PromptStyle, Stage};
 use expect_test::expect_file;
 
 use super::{Case, STAGES, STYLES, library, render, shown};
-use crate::{CollaborativePromptLibrary, LabelledProposal, PromptError, PromptInput, engine::kind_word};
+use crate::{CollaborativePromptLibrary, LabelledProposal, PromptError, PromptInput};
 
-const KINDS: [AnswerKind; 5] =
-    [AnswerKind::Choice, AnswerKind::Number, AnswerKind::Boolean, AnswerKind::Json, AnswerKind::Text];
+const KINDS: [AnswerKind; 6] = AnswerKind::ALL;
 
 #[track_caller]
 fn snapshot(name: &str, stage: Stage, style: PromptStyle, domain: &Domain, input: &PromptInput<'_>) {
@@ -49,7 +48,7 @@ fn every_prompt_is_one_system_and_one_user_message_without_stray_blank_lines() {
                     assert_eq!(roles, [ChatRole::System, ChatRole::User]);
                     for message in prompt.messages.iter() {
                         let text = &message.content;
-                        assert!(!text.contains("\n\n\n"), "{stage:?} {style:?} {}:\n{text}", kind_word(kind));
+                        assert!(!text.contains("\n\n\n"), "{stage:?} {style:?} {}:\n{text}", kind.name());
                         assert!(!text.contains("{{") && !text.contains("{%"), "{stage:?} {style:?}:\n{text}");
                     }
                 }

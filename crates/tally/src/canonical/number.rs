@@ -1,6 +1,7 @@
 //! A number in one spelling. Exact: digits are moved and dropped as text, nothing passes through a float.
 
 mod decimal;
+mod symbolic;
 
 use decimal::Decimal;
 
@@ -45,6 +46,10 @@ pub(super) fn canonical(text: &str) -> Option<String> {
     if text.chars().count() > KEY_CHARS_MAX {
         return None;
     }
+    numeric(text).or_else(|| symbolic::canonical(text))
+}
+
+fn numeric(text: &str) -> Option<String> {
     let plain = plain(text);
     let text = plain.rsplit_once('=').map_or(plain.as_str(), |(_, value)| value).trim();
     if let Some(value) = WORDS.iter().position(|word| *word == text) {

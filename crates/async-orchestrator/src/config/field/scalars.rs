@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use async_orchestrator_core::{Domain, MicroUsd};
+use async_orchestrator_core::{Domain, MicroUsd, Stages};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Range, Raw, Scalar, Shown, decimal, expected, outside, short, text, whole};
@@ -72,6 +72,16 @@ impl Scalar for f32 {
     )]
     fn read(raw: &Raw, range: Range) -> Result<Self, String> {
         decimal(raw, range, "a number").map(|value| value as Self)
+    }
+
+    fn show(&self) -> Shown {
+        Shown::Number(self.to_string())
+    }
+}
+
+impl Scalar for f64 {
+    fn read(raw: &Raw, range: Range) -> Result<Self, String> {
+        decimal(raw, range, "a number")
     }
 
     fn show(&self) -> Shown {
@@ -172,6 +182,24 @@ impl Scalar for Domain {
 
     fn show(&self) -> Shown {
         Shown::Text(self.as_str().to_owned())
+    }
+}
+
+impl Scalar for Stages {
+    fn read(raw: &Raw, _: Range) -> Result<Self, String> {
+        let names = match raw {
+            Raw::Text(names) | Raw::Word(names) => names.clone(),
+            Raw::List(items) => {
+                let words = items.iter().map(|item| text(item, "a stage").map(str::to_owned));
+                words.collect::<Result<Vec<_>, _>>()?.join(",")
+            }
+            other => return Err(expected("a list of stages", other)),
+        };
+        names.parse().map_err(|error: async_orchestrator_core::InvalidStages| error.to_string())
+    }
+
+    fn show(&self) -> Shown {
+        Shown::Text(self.to_string())
     }
 }
 

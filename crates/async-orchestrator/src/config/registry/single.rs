@@ -75,6 +75,25 @@ pub(in crate::config) const SINGLE: &[Once] = &[
     })
     .range(0.0, 9.223_372_036_854_776e18),
     Once::new(
+        "council.stages",
+        r#"["propose", "tally"]"#,
+        "the stages of a council; default: propose, review, tally, synthesize, implement, validate, observe",
+        |s| &mut s.council.stages,
+    ),
+    Once::new(
+        "council.depth",
+        r#""adaptive""#,
+        "adaptive (another proposer only while the answer is not sure enough) or full; default: adaptive",
+        |s| &mut s.council.depth,
+    ),
+    Once::new(
+        "council.stop_at",
+        "0.9",
+        "how probable it must be that an answer is right; default: 0.8, 0.9 or 0.97 by the price of being wrong",
+        |s| &mut s.council.stop_at,
+    )
+    .range(0.5, 1.0),
+    Once::new(
         "trust.use",
         "true",
         "whether votes count by what is known of the models that gave them; default: true, where there is a table",
