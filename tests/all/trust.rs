@@ -235,10 +235,11 @@ async fn feedback_reads_a_record_wherever_it_is_and_refuses_what_is_none() {
         shell.run_with(&[&["feedback"][..], arguments].concat(), record.as_bytes()).failed(2, said);
     }
     let express = shell.run(&["ask", "--mode", "express", "--json", "2 + 2?"]).stdout;
-    shell.run_with(&["feedback", "right", "-"], express.as_bytes()).failed(2, "Express");
+    let counted = shell.run_with(&["feedback", "right", "-", "--json"], express.as_bytes()).json();
+    assert_eq!(counted["judged"].as_array().map(Vec::len), Some(1), "{counted:#}");
     for text in ["", "[]", "{\"schema\": \"ao/decision/1\"}", "no JSON"] {
         shell.run_with(&["feedback", "right", "-"], text.as_bytes()).failed(2, "no decision record");
     }
     shell.run(&["feedback", "right", "missing.json"]).failed(2, "missing.json");
-    assert_eq!(shell.run(&["trust", "show", "--json"]).json()["counted_runs"], 1);
+    assert_eq!(shell.run(&["trust", "show", "--json"]).json()["counted_runs"], 2);
 }

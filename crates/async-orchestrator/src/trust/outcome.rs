@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_orchestrator_core::{
-    AnswerType, DECISION_SCHEMA, DecisionRecord, Proposal, ProposalRecord, RunId, SeatId,
+    AnswerType, DECISION_SCHEMA, DecisionRecord, Mode, Proposal, ProposalRecord, RunId, SeatId,
 };
 use async_orchestrator_council::review_of;
 use async_orchestrator_tally::{Labelled, Trust, canonical_key};
@@ -89,10 +89,8 @@ pub enum OutcomeError {
     /// No council has so many seats.
     #[error("the record has more than {VOTES_MAX} proposals or ballots: it is no council's")]
     TooLarge,
-    /// One call answered: there was no vote.
-    #[error(
-        "nobody voted in this run (Express, or no proposal stood): only a council's outcome can be counted"
-    )]
+    /// Nobody answered.
+    #[error("nobody voted in this run: no proposal stood, so nothing can be counted")]
     NoVote,
     /// The right answer cannot be read as an answer of the question's kind.
     #[error("`{0}` cannot be read as an answer to this question; write it as short as the models do")]
@@ -113,7 +111,7 @@ pub enum OutcomeError {
 /// - [`Answer`](Outcome::Answer): who proposed it was right. On a closed question every other answer was wrong.
 ///
 /// On an open question an answer that differs may be right too: only what is said above is counted. A proposal whose answer could not be read is
-/// not counted on a closed question either, unless it won. A model that gave the same answer in several seats counts once. A critic's
+/// not counted on a closed question either, unless it won. Of an Express run the one answer is counted. A model that gave the same answer in several seats counts once. A critic's
 /// approval of a right answer is a hit, of a wrong one a false alarm.
 ///
 /// # Errors
@@ -133,6 +131,9 @@ pub fn learn_from(
     record: &DecisionRecord,
     outcome: &Outcome,
 ) -> Result<Learned, OutcomeError> {
+    if record.mode == Mode::Express {
+        return learn_from_express(trust, record, outcome);
+    }
     let run = Run::of(record, outcome)?;
     let (judged, reviewed) = (run.judged(), run.reviewed());
     if judged.iter().all(|one| one.right.is_none()) && reviewed.is_empty() {
@@ -160,6 +161,59 @@ pub fn learn_from(
     })
 }
 
+/// Counts the one answer of an Express run.
+fn learn_from_express(
+    trust: &mut Trust,
+    record: &DecisionRecord,
+    outcome: &Outcome,
+) -> Result<Learned, OutcomeError> {
+    check(record)?;
+    let seat = record.seats.first().ok_or(OutcomeError::NoVote)?;
+    let kind = record.triage.answer_kind;
+    let right = match outcome {
+        Outcome::Right => true,
+        Outcome::Wrong => false,
+        Outcome::Answer(text) => {
+            let truth =
+                canonical_key(kind, &said(text)).ok_or_else(|| OutcomeError::Unreadable(text.clone()))?;
+            let given =
+                record.answer.answer_key.clone().or_else(|| canonical_key(kind, &said(&record.answer.text)));
+            let is_right = given.ok_or(OutcomeError::NothingKnown)? == truth;
+            // Of open answers another one may be right as well.
+            if !is_right && record.triage.answer_type == AnswerType::Open {
+                return Err(OutcomeError::NothingKnown);
+            }
+            is_right
+        }
+    };
+    let member = format!("{}:{}", seat.provider, seat.model);
+    let class = record.triage.task_class.clone();
+    trust.decay(FEEDBACK_DECAY);
+    let truth = if right { "given" } else { NOBODY };
+    trust.count(&Labelled { class: &class, votes: vec![(&member, "given")], truth });
+    Ok(Learned {
+        run_id: record.run_id.clone(),
+        class,
+        winner_right: Some(right),
+        judged: vec![Judged { seat: seat.seat, member, right: Some(right) }],
+        reviewed: Vec::new(),
+    })
+}
+
+/// Whether it is a record of ours, of the size that records have.
+fn check(record: &DecisionRecord) -> Result<(), OutcomeError> {
+    if record.schema != DECISION_SCHEMA {
+        return Err(OutcomeError::Schema(record.schema.chars().take(60).collect()));
+    }
+    if !(1..=RUN_ID_BYTES_MAX).contains(&record.run_id.as_str().len()) {
+        return Err(OutcomeError::RunId);
+    }
+    if record.proposals.len().max(record.ballots.len()) > VOTES_MAX {
+        return Err(OutcomeError::TooLarge);
+    }
+    Ok(())
+}
+
 /// The proposals that stood, judged.
 struct Run<'a> {
     record: &'a DecisionRecord,
@@ -178,15 +232,7 @@ struct Stood<'a> {
 
 impl<'a> Run<'a> {
     fn of(record: &'a DecisionRecord, outcome: &Outcome) -> Result<Self, OutcomeError> {
-        if record.schema != DECISION_SCHEMA {
-            return Err(OutcomeError::Schema(record.schema.chars().take(60).collect()));
-        }
-        if !(1..=RUN_ID_BYTES_MAX).contains(&record.run_id.as_str().len()) {
-            return Err(OutcomeError::RunId);
-        }
-        if record.proposals.len().max(record.ballots.len()) > VOTES_MAX {
-            return Err(OutcomeError::TooLarge);
-        }
+        check(record)?;
         let kind = record.triage.answer_kind;
         let winner = record.tally.winner.as_deref().ok_or(OutcomeError::NoVote)?;
         let standing = || record.proposals.iter().filter(|proposal| !proposal.abstained);

@@ -125,6 +125,32 @@ fn what_is_not_known_is_not_counted() {
 }
 
 #[test]
+fn the_one_answer_of_an_express_run_is_counted() {
+    let express = |kind: &str, key: Option<&str>| {
+        let mut express = record(kind, &["B"], "p1", &[]);
+        (express.mode, express.proposals, express.tally.winner) = (Mode::Express, Vec::new(), None);
+        express.ballots = Vec::new();
+        express.answer.answer_key = key.map(str::to_owned);
+        express
+    };
+    let counted = |record: &DecisionRecord, outcome: &Outcome| {
+        let mut trust = Trust::default();
+        let learned = learn_from(&mut trust, record, outcome)?;
+        let all = trust.members["p:1"].all;
+        assert_eq!((all.answered, learned.judged.len()), (1.0, 1));
+        assert_eq!(learned.winner_right, Some(all.right > 0.5));
+        Ok(all.right)
+    };
+    let (closed, open) = (express("choice", Some("B")), express("text", None));
+    assert_eq!(counted(&closed, &Outcome::Right), Ok(1.0));
+    assert_eq!(counted(&closed, &Outcome::Wrong), Ok(0.0));
+    assert_eq!(counted(&closed, &answer("b)")), Ok(1.0));
+    assert_eq!(counted(&closed, &answer("C")), Ok(0.0));
+    assert_eq!(counted(&open, &Outcome::Right), Ok(1.0));
+    assert_eq!(counted(&open, &answer("another text")), Err(OutcomeError::NothingKnown));
+}
+
+#[test]
 fn two_that_are_wrong_together_are_counted_as_a_pair() {
     let mut trust = Trust::default();
     learn_from(&mut trust, &record("choice", &["A", "B", "B"], "p2", &[]), &answer("A")).unwrap();
@@ -167,13 +193,13 @@ fn what_is_no_council_of_this_version_is_refused_and_changes_nothing() {
     nameless.run_id = RunId::new("");
     let mut crowd = good();
     crowd.ballots = vec![crowd.ballots[0].clone(); 65];
-    let mut express = good();
-    (express.proposals, express.tally.winner) = (Vec::new(), None);
+    let mut empty = good();
+    (empty.proposals, empty.tally.winner) = (Vec::new(), None);
     for (record, outcome, said) in [
         (foreign, Outcome::Right, "ao/decision/9"),
         (nameless, Outcome::Right, "run_id"),
         (crowd, Outcome::Right, "more than 64"),
-        (express, Outcome::Right, "Express"),
+        (empty, Outcome::Right, "no proposal stood"),
         (good(), answer("neither of them"), "cannot be read"),
     ] {
         let mut kept = KeptTrust::default();
