@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of the election's code, which the decision record names. It changes when any election could come out differently.
-pub const VERSION: &str = "ao/tally/2";
+pub const VERSION: &str = "ao/tally/3";
 
 /// Decides the election.
 ///
@@ -67,7 +67,8 @@ pub fn probability(election: &Election) -> Option<f64> {
     let mut shares = vec![weights.none?];
     shares.extend(weighed(election, TallyRule::JointWeights));
     crate::learn::logit::softmax(&mut shares);
-    shares.into_iter().skip(1).max_by(f64::total_cmp)
+    let share = shares.into_iter().skip(1).max_by(f64::total_cmp)?;
+    Some(weights.curve.map_or(share, |(curve, skill)| curve.at(share, skill)))
 }
 
 fn single(election: &Election, all: AllScores) -> Tally {

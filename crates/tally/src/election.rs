@@ -10,6 +10,8 @@ use std::{
 
 use async_orchestrator_core::TallyRule;
 
+use crate::trust::Curve;
+
 /// The most candidates of one election: Schulze's method takes their number to the third power.
 pub const CANDIDATES_MAX: usize = 64;
 
@@ -57,6 +59,8 @@ pub struct Weights {
     pub reviews: BTreeMap<String, ReviewWeight>,
     /// What speaks for none of the candidates being right; unset where nothing is known of that.
     pub none: Option<f64>,
+    /// What the winner's share means with so few voters, and by how much they are better than all members, in log-odds; unset where it means what it says.
+    pub curve: Option<(Curve, f64)>,
     /// The correlation of the supporters' errors, 0 to 1, for [`TallyRule::DiscountedLogOdds`].
     pub rho: f64,
 }
@@ -183,6 +187,7 @@ pub(crate) struct Weighed {
     /// How far one review can move two candidates against each other, at most.
     pub(crate) review_swing: f64,
     pub(crate) none: Option<f64>,
+    pub(crate) curve: Option<(Curve, f64)>,
     pub(crate) rho: f64,
 }
 
@@ -249,6 +254,7 @@ impl Election {
             reviews: self.ballots.iter().map(review).collect(),
             review_swing: weights.reviews.values().map(ReviewWeight::swing).fold(0.0, f64::max),
             none: weights.none,
+            curve: weights.curve,
             rho: weights.rho,
         });
         Ok(self)

@@ -61,8 +61,8 @@ pub use orders::orders;
 pub use posterior::{RHO_DEFAULT, effective_votes};
 pub use rules::Z_CLIP;
 pub use trust::{
-    CALIBRATED_FROM, Fit, InvalidTrust, LOG_ODDS_FROM, Labelled, Member, Pair, Pull, REVIEWS_FROM, Record,
-    Reviews, TRUST_SCHEMA, Trust, Vote,
+    CALIBRATED_FROM, Curve, Fit, InvalidTrust, LOG_ODDS_FROM, Labelled, Member, Pair, Pull, REVIEWS_FROM,
+    Record, Reviews, TRUST_SCHEMA, Trust, Vote,
 };
 pub use unassailable::unassailable;
 

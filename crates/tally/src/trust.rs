@@ -3,10 +3,11 @@
 //! # The model
 //! A closed answer's score, in nats, is
 //!
-//! `score(a) = sum over its supporters m of (scale * l(m) + extra(m) + extra(m, class)) + together * (sum of l(m) / max l)^2 + pull(a) + pull(a, class)`
+//! `score(a) = sum over its supporters m of (scale * l(m) + extra(m) + extra(m, class)) + together * (sum of l(m) / max l)^2
+//! + (count + count(class)) * ln(number of supporters) + pull(a) + pull(a, class)`
 //!
 //! where `l(m) = max(0, L(m))` and `L(m) = ln((right + 1) / (wrong + 1))` is the log-odds of the member's counts with one imaginary question of each kind (a
-//! council without any member above e : 1 is lifted as a whole, so that its members can still be told apart). `together` lets agreement count more or less
+//! council without any member above e : 1 is lifted as a whole, so that its members can still be told apart). `together` and `count` let agreement count more or less
 //! than the sum of its parts; `pull` is that of an answer that comes up again and again, such as an option's letter. Beside the answers stands the
 //! possibility that none of them is right, with a score of its own by class: so the softmax of the scores is a probability of being right, and
 //! not merely a share among those who stand.
@@ -15,12 +16,15 @@
 //! weight instead of adding it up. Each weight has a normal prior with mean 0, so few labels change little; the deviations were fixed beforehand on
 //! inner folds of the recorded answers in `docs/evaluation.md` and stand in `trust/fit.rs`.
 //!
+//! Where fewer voters than members have answered, a [`Curve`] says what the winner's share means; a single voter is right as often as it is right.
+//!
 //! Independent log-odds (Nitzan and Paroush, "Optimal decision rules in uncertain dichotomous choice situations", 1982) assume independent errors and let
 //! many weak members that err together outvote a good one. The figures of both stand there too.
 
 mod check;
 mod fit;
 mod pairs;
+mod subsets;
 mod weigh;
 
 use std::collections::BTreeMap;
@@ -28,6 +32,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use check::InvalidTrust;
+pub use subsets::Curve;
 pub use weigh::Vote;
 
 /// The version of the file format.
@@ -135,12 +140,18 @@ pub struct Fit {
     pub scale: f64,
     /// What agreement adds, for the square of the supporters' log-odds in units of the best member's.
     pub together: f64,
+    /// What the number of supporters adds, for its logarithm.
+    #[serde(default)]
+    pub count: Pull,
     /// The log-odds of the best member, which that unit is.
     pub unit: f64,
     /// What every member's log-odds were lifted by.
     pub lift: f64,
     /// How strong the possibility is that no answer is right, in nats.
     pub none: Pull,
+    /// By the number of voters, where it is smaller than that of the members: what the winner's share means.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<usize, Curve>,
     /// The pull of answers that come up again and again, in nats.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pulls: BTreeMap<String, Pull>,

@@ -36,6 +36,9 @@ pub(crate) struct EvalVotes {
     /// The number of folds.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=100))]
     pub(crate) folds: u8,
+    /// How often the questions are put into folds anew; figures are means over all. They move by a tenth of a point with how the folds fall.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) repeats: u8,
     /// A pool by name (3-named, best-5, best-7, all-31, middling-3, zeroeval-3, zeroeval-5, zeroeval-7), or members with commas between them. Repeat it for more;
     /// unset, all pools that are known for a set, else all its members.
     #[arg(long, value_name = "POOL")]

@@ -39,13 +39,8 @@ impl Run<'_> {
 
     /// The probability that the winner among `proposals` is right, where it is known.
     pub(super) fn sureness(&self, proposals: &[ProposalRecord]) -> Option<f64> {
-        let trust = self.setting.trust.filter(|trust| trust.is_calibrated())?;
-        let election = self.field(proposals).without_reviews().election(&[]).ok()?;
-        if let [only] = standing(proposals).as_slice() {
-            let member = self.members().remove(&only.seat)?;
-            return trust.skill(&member, &self.setting.decision.task_class);
-        }
-        tally::probability(&election)
+        self.setting.trust.filter(|trust| trust.is_calibrated())?;
+        tally::probability(&self.field(proposals).without_reviews().election(&[]).ok()?)
     }
 
     /// Whether the winner stays the winner however the seats of `rest` vote, each by the first model of its list, and however the critics judge.

@@ -11,23 +11,33 @@ use crate::Depth;
 const SEATS: [&str; 3] =
     ["vendorn:model-of-proposer-1", "vendors:model-of-proposer-2", "vendorn:model-of-proposer-3"];
 
-/// Members who are right as often as `is_right` says, on questions with answers of their own.
-fn learned(is_right: impl Fn(usize) -> [bool; 3]) -> Trust {
-    let keys: Vec<[String; 2]> = (0..400).map(|n| [n.to_string(), (n + 1_000).to_string()]).collect();
-    let question = |n: usize| {
-        let [right, wrong] = &keys[n];
-        let votes = is_right(n).map(|is_right| if is_right { right.as_str() } else { wrong.as_str() });
-        Labelled { class: "calculation", votes: SEATS.into_iter().zip(votes).collect(), truth: right }
+/// Members who are right in so many of a hundred questions, each by itself; wrong answers fall on any of nine.
+fn learned(rates: [u64; 3]) -> Trust {
+    let mut state = 7_u64;
+    let mut next = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
     };
-    Trust::learn(&(0..keys.len()).map(question).collect::<Vec<_>>())
+    let question = |n: u64| {
+        let key = |wrong: u64| (100 * n + wrong).to_string();
+        let votes = rates.map(|rate| if next(100) < rate { key(0) } else { key(1 + next(9)) });
+        (votes, key(0))
+    };
+    let known: Vec<_> = (0..800).map(question).collect();
+    let labelled = known.iter().map(|(votes, truth)| Labelled {
+        class: "calculation",
+        votes: SEATS.into_iter().zip(votes.iter().map(String::as_str)).collect(),
+        truth,
+    });
+    Trust::learn(&labelled.collect::<Vec<_>>())
 }
 
-/// The first is right `good` times in 20, the others 12 times.
-fn known(good: usize) -> Trust {
-    learned(|n| [n % 20 < good, n % 5 < 3, n % 10 > 3])
+/// The first is right in `good` of 20 questions, the others in 62 and 52 of a hundred.
+fn known(good: u64) -> Trust {
+    learned([5 * good, 62, 52])
 }
 
-fn adaptive(answers: &[&str], good: usize) -> Table {
+fn adaptive(answers: &[&str], good: u64) -> Table {
     sum(answers, 2).trust(known(good)).depth(Depth::Adaptive)
 }
 
@@ -64,7 +74,7 @@ fn a_dispute_brings_in_another_seat_and_the_record_says_why() {
 
 #[test]
 fn the_best_members_are_asked_first() {
-    let trust = learned(|n| [n % 10 < 5, n % 20 < 19, n % 20 != 7]);
+    let trust = learned([50, 95, 95]);
     let seated = sum(&["41", "42", "42"], 1).trust(trust).depth(Depth::Adaptive).seat();
     let record = seated.run().unwrap();
     assert_eq!(record.stop_reason, StopReason::PosteriorReached);
@@ -151,7 +161,7 @@ fn proposals_leave_money_for_what_comes_after_them() {
     assert_eq!((poor.stop_reason, poor.cost.saved_calls), (StopReason::Budget, 1));
 }
 
-fn express(good: usize) -> Table {
+fn express(good: u64) -> Table {
     adaptive(&["42", "41", "42"], good)
         .asked(|request| request.mode(ModeChoice::Auto))
         .says("proposer-1/answer", "Six times seven.\n\nAnswer: 42")

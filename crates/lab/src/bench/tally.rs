@@ -92,6 +92,7 @@ impl Scene {
                 candidates: BTreeMap::new(),
                 reviews: reviews.collect(),
                 none: Some(-1.0),
+                curve: None,
                 rho: 0.6,
             };
             (rule, weights)

@@ -1,20 +1,22 @@
-//! Asking one member after the other, and stopping when the answer is sure enough.
+//! Asking one member after the other, and stopping when the answer is sure enough or can no longer change.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{path::PathBuf, thread};
 
 use anyhow::{Result, bail};
 use async_orchestrator_tally::Trust;
 use serde::Serialize;
 
 use super::{
+    calibration::Quality,
     data::{AnswerSet, Question, read_sets},
     pools::{Pool, pools},
     rules::{Rule, elect, labelled},
     sample::{Estimate, fold_of},
+    votes::Outcome,
 };
 
-/// A class with few questions is drawn towards the member's accuracy over all, with the weight of so many.
-const ORDER_STRENGTH: f64 = 20.0;
+/// So many ways in which the votes to come may fall are tried; where there are more, the winner counts as open. The council's own bound.
+const WAYS_MAX: usize = 256;
 
 /// The inner folds on which the threshold is chosen.
 const INNER: usize = 5;
@@ -62,28 +64,45 @@ pub struct PoolReport {
     pub gain: Estimate,
     /// How often asking stopped after the first, the second, ... call.
     pub stopped: Vec<usize>,
+    /// How often it stopped because no vote to come could change the winner.
+    pub unassailable: usize,
+    /// How well the stated probability means what it says, after the first, the second, ... call.
+    pub calibration: Vec<Quality>,
 }
 
 /// What a question comes to after each call.
 #[derive(Clone, Debug)]
 struct Path {
-    /// Right and how sure, after one call, two, ...
-    after: Vec<(bool, f64)>,
+    after: Vec<Step>,
+}
+
+/// What it comes to after one more call.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    outcome: Outcome,
+    /// Whether no vote to come can change the winner.
+    is_settled: bool,
 }
 
 impl Path {
-    /// The number of calls until `threshold` is reached, or all were asked.
+    /// The number of calls until `threshold` is reached, the winner is out of reach, or all were asked.
     fn calls(&self, threshold: f64) -> usize {
-        self.after.iter().position(|(_, sure)| *sure >= threshold).map_or(self.after.len(), |at| at + 1)
+        let ends = |step: &Step| step.outcome.sure >= threshold || step.is_settled;
+        self.after.iter().position(ends).map_or(self.after.len(), |at| at + 1)
+    }
+
+    fn is_right(&self, calls: usize) -> bool {
+        self.after.get(calls.wrapping_sub(1)).is_some_and(|step| step.outcome.is_right)
     }
 }
 
 /// Evaluates.
 ///
-/// Members are asked in the order of their accuracy in the question's class. After each answer the election among those who were asked is weighed by weights
-/// that were fitted for just them, and asking stops when the probability of being right reaches the threshold. The threshold of a fold is the
-/// largest of 0.50, 0.51, ... 0.99 for which the upper end of the 95 % interval of the mean number of calls stays within the budget, on inner folds that the
-/// weights did not see.
+/// This is the product's own rule, with a threshold for a number of calls in place of one for the price of being wrong: members are asked in the order of
+/// their skill in the question's class; after each answer the election among those who were asked is weighed by the one fit to all members, whose
+/// [curves](async_orchestrator_tally::Curve) say what its probability means with so few voters; asking stops when that reaches the threshold, or when no vote to come
+/// can change the winner. The threshold of a fold is the largest of 0.50, 0.51, ... 0.99 for which the mean number of calls stays within the budget on
+/// inner folds that the weights did not see.
 ///
 /// # Errors
 /// If data are missing or damaged, or a pool is unknown.
@@ -108,38 +127,51 @@ pub fn run(options: &Options) -> Result<Report> {
 
 fn evaluate(set: &AnswerSet, pool: &Pool, budget: f64, folds: usize) -> PoolReport {
     let fold: Vec<usize> = set.questions.iter().map(|question| fold_of(&question.id, folds)).collect();
-    let mut outcomes: Vec<Option<(Path, usize)>> = vec![None; set.questions.len()];
-    let mut thresholds = Vec::new();
-    for number in 0..folds {
+    let one = |number: usize| {
         let inside: Vec<usize> = (0..fold.len()).filter(|index| fold[*index] != number).collect();
         let outside: Vec<usize> = (0..fold.len()).filter(|index| fold[*index] == number).collect();
-        let threshold = threshold(set, pool, &inside, budget);
-        thresholds.push(threshold);
-        for (index, path) in outside.iter().zip(paths(set, pool, &inside, &outside)) {
+        (threshold(set, pool, &inside, budget), paths(set, pool, &inside, &outside), outside)
+    };
+    let parts: Vec<(f64, Vec<Path>, Vec<usize>)> = thread::scope(|scope| {
+        let one = &one;
+        let running: Vec<_> = (0..folds).map(|number| scope.spawn(move || one(number))).collect();
+        running.into_iter().filter_map(|fold| fold.join().ok()).collect()
+    });
+    let thresholds = parts.iter().map(|(threshold, ..)| *threshold).collect();
+    let mut outcomes: Vec<(usize, Path, usize)> = Vec::new();
+    for (threshold, paths, places) in parts {
+        outcomes.extend(places.into_iter().zip(paths).map(|(place, path)| {
             let calls = path.calls(threshold);
-            outcomes[*index] = Some((path, calls));
-        }
+            (place, path, calls)
+        }));
     }
-    let outcomes: Vec<(Path, usize)> = outcomes.into_iter().flatten().collect();
-    let ours: Vec<bool> = outcomes.iter().map(|(path, calls)| path.after[calls - 1].0).collect();
-    let full: Vec<bool> =
-        outcomes.iter().map(|(path, _)| path.after.last().is_some_and(|last| last.0)).collect();
-    let mut stopped = vec![0; pool.members.len()];
-    for (_, calls) in &outcomes {
+    outcomes.sort_by_key(|(place, ..)| *place);
+    let members = pool.members.len();
+    let ours: Vec<bool> = outcomes.iter().map(|(_, path, calls)| path.is_right(*calls)).collect();
+    let full: Vec<bool> = outcomes.iter().map(|(_, path, _)| path.is_right(members)).collect();
+    let mut stopped = vec![0; members];
+    for (_, _, calls) in &outcomes {
         stopped[calls - 1] += 1;
     }
+    let settled =
+        |(_, path, calls): &&(usize, Path, usize)| *calls < members && path.after[calls - 1].is_settled;
+    let after = |calls: usize| -> Vec<Outcome> {
+        outcomes.iter().map(|(_, path, _)| path.after[calls].outcome).collect()
+    };
     PoolReport {
         set: set.name.clone(),
         pool: pool.name.clone(),
-        members: pool.members.len(),
+        members,
         questions: outcomes.len(),
         budget,
         thresholds,
-        calls: Estimate::of(&outcomes.iter().map(|(_, calls)| *calls as f64).collect::<Vec<_>>()),
+        calls: Estimate::of(&outcomes.iter().map(|(_, _, calls)| *calls as f64).collect::<Vec<_>>()),
         accuracy: Estimate::percent(ours.iter().copied()),
         full: Estimate::percent(full.iter().copied()),
         gain: Estimate::gain(&ours, &full),
         stopped,
+        unassailable: outcomes.iter().filter(settled).count(),
+        calibration: (0..members).map(|calls| Quality::of(&after(calls))).collect(),
     }
 }
 
@@ -151,54 +183,62 @@ fn threshold(set: &AnswerSet, pool: &Pool, inside: &[usize], budget: f64) -> f64
         let (train, test): (Vec<usize>, Vec<usize>) = inside.iter().partition(|index| inner(index) != number);
         known.extend(paths(set, pool, &train, &test));
     }
-    let fits = |threshold: &f64| {
-        let calls: Vec<f64> = known.iter().map(|path| path.calls(*threshold) as f64).collect();
-        Estimate::of(&calls).high <= budget
+    let mean = |threshold: f64| {
+        known.iter().map(|path| path.calls(threshold) as f64).sum::<f64>() / known.len().max(1) as f64
     };
     // Never below a coin: a threshold that anything passes would be none.
-    (50..100).rev().map(|hundredths| f64::from(hundredths) / 100.0).find(fits).unwrap_or(0.5)
+    let hundredths = (50..100).rev().map(|hundredths| f64::from(hundredths) / 100.0);
+    hundredths.into_iter().find(|threshold| mean(*threshold) <= budget).unwrap_or(0.5)
 }
 
 /// What each question of `test` comes to, call by call, by what was learned from `train`.
 fn paths(set: &AnswerSet, pool: &Pool, train: &[usize], test: &[usize]) -> Vec<Path> {
-    let train: Vec<&Question> = train.iter().map(|index| &set.questions[*index]).collect();
-    let mut fitted: BTreeMap<Vec<usize>, Trust> = BTreeMap::new();
-    let mut orders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut paths = Vec::with_capacity(test.len());
-    for index in test {
-        let question = &set.questions[*index];
-        let order =
-            orders.entry(&question.category).or_insert_with(|| order(pool, &train, &question.category));
-        let mut after = Vec::with_capacity(order.len());
-        for asked in 1..=order.len() {
-            let mut members = order[..asked].to_vec();
-            members.sort_unstable();
-            let trust = fitted.entry(members.clone()).or_insert_with(|| {
-                let few = Pool { name: String::new(), members };
-                let known: Vec<_> = train.iter().map(|question| labelled(set, &few, question)).collect();
-                Trust::learn(&known)
-            });
-            let outcome = elect(set, &order[..asked], question, Rule::JointWeights, trust);
-            after.push(match outcome {
-                Some((winner, sure)) => (Some(winner) == question.truth, sure),
-                None => (false, 0.0),
-            });
-        }
-        paths.push(Path { after });
-    }
-    paths
+    let known: Vec<_> = train.iter().map(|index| labelled(set, pool, &set.questions[*index])).collect();
+    let trust = Trust::learn(&known);
+    test.iter().map(|index| path(set, pool, &set.questions[*index], &trust)).collect()
 }
 
-/// The members by their accuracy in `class`, best first, drawn towards their accuracy over all; of equals the first of the pool.
-fn order(pool: &Pool, train: &[&Question], class: &str) -> Vec<usize> {
-    let rate = |member: usize| {
-        let overall = train.iter().filter(|question| question.is_right(member)).count() as f64
-            / train.len().max(1) as f64;
-        let inside = || train.iter().filter(|question| question.category == class);
-        let right = inside().filter(|question| question.is_right(member)).count() as f64;
-        ORDER_STRENGTH.mul_add(overall, right) / (inside().count() as f64 + ORDER_STRENGTH)
-    };
-    let mut order: Vec<(usize, f64)> = pool.members.iter().map(|member| (*member, rate(*member))).collect();
+fn path(set: &AnswerSet, pool: &Pool, question: &Question, trust: &Trust) -> Path {
+    let mut order: Vec<(usize, f64)> = pool
+        .members
+        .iter()
+        .map(|member| (*member, trust.skill(&set.models[*member], &question.category)))
+        .collect();
     order.sort_by(|one, two| two.1.total_cmp(&one.1));
-    order.into_iter().map(|(member, _)| member).collect()
+    let order: Vec<usize> = order.into_iter().map(|(member, _)| member).collect();
+    let step = |asked: usize| {
+        let winner = elect(set, &order[..asked], question, Rule::JointWeights, trust);
+        let outcome = Outcome {
+            is_right: winner.is_some_and(|(winner, _)| Some(winner) == question.truth),
+            sure: winner.map_or(0.0, |(_, sure)| sure),
+        };
+        Step { outcome, is_settled: is_settled(set, &order, asked, question, trust) }
+    };
+    Path { after: (1..=order.len()).map(step).collect() }
+}
+
+/// Whether the winner among the first `asked` stays the winner however the others vote.
+fn is_settled(set: &AnswerSet, order: &[usize], asked: usize, question: &Question, trust: &Trust) -> bool {
+    let rest = &order[asked..];
+    let mut answers: Vec<u16> = order[..asked].iter().filter_map(|member| question.votes[*member]).collect();
+    answers.sort_unstable();
+    answers.dedup();
+    let mut open = question.clone();
+    // An answer that nobody gave yet.
+    answers.push(u16::try_from(open.answers.len()).unwrap_or(u16::MAX));
+    open.answers.push(String::from("\u{0}another"));
+    let ways = u32::try_from(rest.len()).ok().and_then(|votes| answers.len().checked_pow(votes));
+    let Some(ways) = ways.filter(|ways| *ways <= WAYS_MAX) else { return false };
+    let winner = |members: &[usize], question: &Question| {
+        elect(set, members, question, Rule::JointWeights, trust).map(|(winner, _)| winner)
+    };
+    let leader = winner(&order[..asked], question);
+    (0..ways).all(|way| {
+        let mut choice = way;
+        for member in rest {
+            open.votes[*member] = Some(answers[choice % answers.len()]);
+            choice /= answers.len();
+        }
+        winner(order, &open) == leader
+    })
 }

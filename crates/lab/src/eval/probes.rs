@@ -1,11 +1,13 @@
 //! When is the council right where Express is not? Told by the text alone, and by cheap probes that answer the same question.
 //!
-//! On MMLU-Pro: Express is one middling model, the council five models, the probes three small models, asked in this order. Everything is fitted without the questions that are scored, the text's score of
+//! On MMLU-Pro: Express is one middling model that has answered, the council five models, the probes three small models, asked in this order. What counts is the
+//! text, who agrees with whom, how probable Express's answer is by the votes so far (the product's own joint weights), and how long the replies were. Everything is fitted without the questions that are scored, the text's score of
 //! the fitted questions by folds within them.
 
 use std::{collections::BTreeMap, io::BufRead, path::Path};
 
 use anyhow::{Context, Result, bail};
+use async_orchestrator_tally::{Trust, Vote};
 use async_orchestrator_triage::learned::{Corpus, Example, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,9 @@ const PROBES: [&str; 3] =
 
 /// The folds within the fitted questions.
 const INNER_FOLDS: usize = 5;
+
+/// The length of a usual reply, in characters.
+const CHARS_USUAL: f64 = 600.0;
 
 /// A score of a text counts at most this many standard deviations.
 const DEVIATIONS_MAX: f64 = 3.0;
@@ -72,6 +77,7 @@ struct Asked {
 /// A question with its text.
 struct Case<'a> {
     question: &'a Question,
+    lengths: Option<&'a BTreeMap<String, f64>>,
     text: String,
     stem: String,
     options: usize,
@@ -81,6 +87,8 @@ struct Case<'a> {
 struct Recorded {
     set: AnswerSet,
     asked: BTreeMap<String, Asked>,
+    /// The characters of a reply, by question and model; empty where they were not recorded.
+    lengths: BTreeMap<String, BTreeMap<String, f64>>,
     dropped: Vec<String>,
 }
 
@@ -114,7 +122,7 @@ impl Recorded {
         if unknown == set.questions.len() {
             bail!("{file} of {} has no question that was answered", directory.display());
         }
-        Ok(Self { set, asked, dropped })
+        Ok(Self { lengths: lengths(directory)?, set, asked, dropped })
     }
 
     fn cases(&self) -> Vec<Case<'_>> {
@@ -125,7 +133,8 @@ impl Recorded {
                 text.extend(["\n", letter.encode_utf8(&mut [0; 4]), ". ", option]);
             }
             text.push_str("\nAnswer:");
-            Some(Case { question, text, stem: stem(&asked.question), options: asked.options.len() })
+            let lengths = self.lengths.get(&question.id);
+            Some(Case { question, text, stem: stem(&asked.question), options: asked.options.len(), lengths })
         };
         self.set.questions.iter().filter_map(case).collect()
     }
@@ -176,7 +185,51 @@ impl<'a> Seats<'a> {
         winner.is_some_and(|winner| question.truth.is_some_and(|truth| usize::from(truth) == winner))
     }
 
-    fn seen(&self, case: &Case<'_>, text: f64, categories: &[&str], asked: usize) -> Seen {
+    /// What Express and the probes are worth together.
+    fn crew(&self, questions: &[&Question], asked: usize) -> Trust {
+        let members = [self.express].into_iter().chain(self.probes[..asked].iter().copied()).collect();
+        Fitted::of(self.set, &Pool { name: String::new(), members }, questions, Rule::JointWeights).trust
+    }
+
+    /// How probable Express's answer is by the votes of the crew, the best other one, and none of them.
+    fn odds(&self, case: &Case<'_>, crew: &Trust, asked: usize) -> [f64; 3] {
+        let members = [self.express].into_iter().chain(self.probes[..asked].iter().copied());
+        let votes: Vec<(&str, u16)> = members
+            .filter_map(|member| Some((self.set.models[member].as_str(), case.question.votes[member]?)))
+            .collect();
+        let ids: Vec<String> = votes.iter().map(|(_, answer)| answer.to_string()).collect();
+        let cast: Vec<Vote<'_>> = votes
+            .iter()
+            .zip(&ids)
+            .map(|((member, answer), id)| Vote {
+                seat: member,
+                member,
+                candidate: id,
+                answer: &case.question.answers[usize::from(*answer)],
+            })
+            .collect();
+        let Some(weights) = crew.joint_weights(&case.question.category, &cast) else { return [0.0; 3] };
+        let score = |answer: u16| -> f64 {
+            let id = answer.to_string();
+            let own = cast.iter().filter(|vote| vote.candidate == id);
+            own.filter_map(|vote| weights.supporters.get(vote.seat)).sum::<f64>()
+                + weights.candidates.get(&id).copied().unwrap_or_default()
+        };
+        let mut answers: Vec<u16> = votes.iter().map(|(_, answer)| *answer).collect();
+        answers.sort_unstable();
+        answers.dedup();
+        let none = weights.none.unwrap_or_default().exp();
+        let all: f64 = answers.iter().map(|answer| score(*answer).exp()).sum::<f64>() + none;
+        let express = case.question.votes[self.express];
+        let own = express.map_or(0.0, |answer| score(answer).exp() / all);
+        let other = answers
+            .iter()
+            .filter(|answer| Some(**answer) != express)
+            .map(|answer| score(*answer).exp() / all);
+        [own, other.fold(0.0, f64::max), none / all]
+    }
+
+    fn seen(&self, case: &Case<'_>, text: f64, categories: &[&str], asked: usize, crew: &Trust) -> Seen {
         let express = case.question.votes[self.express];
         let letter = express.and_then(|answer| case.question.answers[usize::from(answer)].bytes().next());
         Seen {
@@ -186,9 +239,39 @@ impl<'a> Seats<'a> {
             express,
             letter: letter.map(|letter| usize::from(letter.to_ascii_uppercase().saturating_sub(b'A'))),
             probes: self.probes[..asked].iter().map(|probe| case.question.votes[*probe]).collect(),
+            lengths: [self.express]
+                .iter()
+                .chain(&self.probes[..asked])
+                .map(|member| length(case, &self.set.models[*member]))
+                .collect(),
             text,
+            odds: self.odds(case, crew, asked),
         }
     }
+}
+
+/// How long a reply was, as the logarithm of its characters; the usual length where it is not known.
+fn length(case: &Case<'_>, model: &str) -> f64 {
+    let chars = case.lengths.and_then(|lengths| lengths.get(model)).copied().unwrap_or(CHARS_USUAL);
+    (chars.max(1.0) / CHARS_USUAL).ln()
+}
+
+/// The lengths of replies: `mmlu_pro_lengths.csv`, where it is there.
+fn lengths(directory: &Path) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
+    let Ok(reader) = find(directory, &format!("{SET}_lengths.csv")) else { return Ok(BTreeMap::new()) };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let header = reader.headers().context("the header of the lengths cannot be read")?.clone();
+    let mut lengths = BTreeMap::new();
+    for line in reader.records() {
+        let line = line.context("the lengths end before their end")?;
+        let known = header
+            .iter()
+            .zip(&line)
+            .skip(1)
+            .filter_map(|(model, chars)| Some((model.to_owned(), chars.parse().ok()?)));
+        lengths.insert(line.get(0).unwrap_or_default().to_owned(), known.collect());
+    }
+    Ok(lengths)
 }
 
 /// What one scored question came to.
@@ -279,8 +362,9 @@ fn evaluate(
         })
         .collect();
     for probes in 0..=PROBES.len() {
+        let crew = seats.crew(&questions, probes);
         let row = |seats: &Seats<'_>, case: &Case<'_>, text: f64| {
-            seats.seen(case, text, &categories, probes).numbers()
+            seats.seen(case, text, &categories, probes, &crew).numbers()
         };
         let rows: Vec<Vec<f64>> =
             fitted.iter().zip(&own).map(|(case, text)| row(seats, case, *text)).collect();

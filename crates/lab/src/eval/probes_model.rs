@@ -3,6 +3,9 @@
 /// How strongly each weight is drawn to 0, in rows.
 const PENALTY: f64 = 100.0;
 
+/// Probabilities are spread less than the other numbers: so much more they may weigh under the same penalty.
+const ODDS_SCALE: f64 = 3.0;
+
 /// Letters from this one on are one.
 const LETTERS: usize = 10;
 
@@ -20,13 +23,17 @@ pub(crate) struct Seen {
     pub(crate) letter: Option<usize>,
     /// What the probes answered, those that were asked.
     pub(crate) probes: Vec<Option<u16>>,
+    /// How long the replies were, Express's first, as logarithms.
+    pub(crate) lengths: Vec<f64>,
+    /// By the votes: how probable Express's answer is, the best other one, none.
+    pub(crate) odds: [f64; 3],
     /// What the text says, in standard deviations.
     pub(crate) text: f64,
 }
 
 impl Seen {
     /// The numbers that are fitted: the disagreement of each probe with Express, who gave no answer, the category, the number of options, the
-    /// text, and how these go together.
+    /// text, how long the replies were, how probable Express's answer is by all votes, and how these go together.
     pub(crate) fn numbers(&self) -> Vec<f64> {
         let asked = self.probes.len();
         let differs: Vec<f64> =
@@ -37,6 +44,8 @@ impl Seen {
         self.push_category(&mut numbers, 1.0);
         numbers.extend([self.options as f64 / 10.0, flag(self.options == 10), self.text]);
         numbers.extend((0..LETTERS).map(|letter| flag(self.letter == Some(letter))));
+        self.push_votes(&mut numbers);
+        numbers.extend(self.lengths.iter().flat_map(|length| [*length, length * length]));
         if asked > 0 {
             let share = differs.iter().sum::<f64>() / asked as f64 - 0.5;
             self.push_category(&mut numbers, share);
@@ -46,6 +55,18 @@ impl Seen {
             self.push_together(&mut numbers, &differs);
         }
         numbers
+    }
+
+    /// What the votes together and the length of Express's reply say, by themselves, by category and together.
+    fn push_votes(&self, numbers: &mut Vec<f64>) {
+        let [own, other, none] = self.odds;
+        let length = self.lengths.first().copied().unwrap_or_default();
+        let together = [own, other, none, own * own, other * other, own * other, other * none];
+        numbers.extend(together.map(|value| ODDS_SCALE * value));
+        self.push_category(numbers, length);
+        self.push_category(numbers, 2.0 * (own - 0.5));
+        self.push_category(numbers, 2.0 * other);
+        numbers.push(length * (own - 0.5));
     }
 
     /// One number a category: `value` in the question's own.
@@ -176,6 +197,8 @@ mod tests {
                 options: 10,
                 express: Some(0),
                 letter: Some(2),
+                lengths: vec![0.1; probes.len() + 1],
+                odds: [0.5, 0.25, 0.25],
                 probes,
                 text: 0.5,
             }

@@ -1,6 +1,6 @@
 //! How often a vote over recorded answers is right, beside the best member alone.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, thread};
 
 use anyhow::{Result, bail};
 use async_orchestrator_tally::Trust;
@@ -26,6 +26,8 @@ pub struct Options {
     pub score: PathBuf,
     /// The number of folds.
     pub folds: usize,
+    /// How often the questions are put into folds anew; a figure is the mean over all. It moves by a tenth of a point with how the folds fall.
+    pub repeats: usize,
     /// Pools or members; empty for all known pools.
     pub pools: Vec<String>,
     /// The rules; empty for all.
@@ -145,7 +147,7 @@ pub fn run(options: &Options) -> Result<Report> {
             },
         };
         for pool in pools(set, &options.pools)? {
-            report.pools.push(evaluate(set, other, &pool, rules, options.folds)?);
+            report.pools.push(evaluate(set, other, &pool, rules, options)?);
             for rule in rules.iter().filter(|rule| **rule != Rule::Plurality) {
                 report.curve.extend(curve(set, &pool, *rule, &options.labels)?);
             }
@@ -162,7 +164,7 @@ fn evaluate(
     fit: Option<&AnswerSet>,
     pool: &Pool,
     rules: &[Rule],
-    folds: usize,
+    options: &Options,
 ) -> Result<PoolReport> {
     let questions: Vec<&Question> = set.questions.iter().collect();
     let best = best_single(pool, &questions);
@@ -170,17 +172,21 @@ fn evaluate(
     let any = |question: &&Question| pool.members.iter().any(|member| question.is_right(*member));
     let mut reports = Vec::new();
     for rule in rules {
-        let outcomes = match fit {
-            None => cross_validated(set, pool, *rule, folds),
-            Some(fit) => transferred(fit, set, pool, *rule)?,
+        let rounds = match fit {
+            // Nothing is fitted: one round is as good as many.
+            None if *rule == Rule::Plurality => vec![cross_validated(set, pool, *rule, options.folds, 0)],
+            None => (0..options.repeats.max(1))
+                .map(|repeat| cross_validated(set, pool, *rule, options.folds, repeat))
+                .collect(),
+            Some(fit) => vec![transferred(fit, set, pool, *rule)?],
         };
-        let right: Vec<bool> = outcomes.iter().map(|outcome| outcome.is_right).collect();
+        let right = shares(&rounds);
         reports.push(RuleReport {
             rule: *rule,
-            accuracy: Estimate::percent(right.iter().copied()),
-            gain: Estimate::gain(&right, &alone),
+            accuracy: Estimate::of(&percents(&right)),
+            gain: Estimate::of(&beside(&right, &alone)),
             groups: groups(set, pool, &right),
-            calibration: super::calibration::Quality::of(&outcomes),
+            calibration: super::calibration::Quality::of(&rounds.concat()),
         });
     }
     Ok(PoolReport {
@@ -198,18 +204,46 @@ fn evaluate(
     })
 }
 
-/// Each question decided by weights that were fitted without its fold.
-pub(crate) fn cross_validated(set: &AnswerSet, pool: &Pool, rule: Rule, folds: usize) -> Vec<Outcome> {
-    let fold: Vec<usize> = set.questions.iter().map(|question| fold_of(&question.id, folds)).collect();
-    let mut outcomes = vec![Outcome { is_right: false, sure: 0.0 }; set.questions.len()];
-    for number in 0..folds {
+/// In which share of the rounds each question was decided rightly.
+fn shares(rounds: &[Vec<Outcome>]) -> Vec<f64> {
+    let questions = rounds.first().map_or(0, Vec::len);
+    let share = |at: usize| {
+        let right = rounds.iter().filter(|round| round[at].is_right).count();
+        right as f64 / rounds.len().max(1) as f64
+    };
+    (0..questions).map(share).collect()
+}
+
+fn percents(shares: &[f64]) -> Vec<f64> {
+    shares.iter().map(|share| 100.0 * share).collect()
+}
+
+/// How much more often than one who is right in `alone`, question by question, in percentage points.
+fn beside(shares: &[f64], alone: &[bool]) -> Vec<f64> {
+    shares.iter().zip(alone).map(|(share, alone)| 100.0 * (share - f64::from(u8::from(*alone)))).collect()
+}
+
+/// Each question decided by weights that were fitted without its fold. The folds follow from the questions' names and the number of the repeat.
+fn cross_validated(set: &AnswerSet, pool: &Pool, rule: Rule, folds: usize, repeat: usize) -> Vec<Outcome> {
+    let name = |question: &Question| match repeat {
+        0 => question.id.clone(),
+        repeat => format!("repeat {repeat} {}", question.id),
+    };
+    let fold: Vec<usize> = set.questions.iter().map(|question| fold_of(&name(question), folds)).collect();
+    let one = |number: usize| -> Vec<(usize, Outcome)> {
         let inside: Vec<&Question> = kept(set, |index| fold[index] != number);
         let fitted = Fitted::of(set, pool, &inside, rule);
-        for (index, question) in set.questions.iter().enumerate().filter(|(index, _)| fold[*index] == number)
-        {
-            outcomes[index] = fitted.outcome(set, pool, question);
+        let outside = set.questions.iter().enumerate().filter(|(index, _)| fold[*index] == number);
+        outside.map(|(index, question)| (index, fitted.outcome(set, pool, question))).collect()
+    };
+    let mut outcomes = vec![Outcome { is_right: false, sure: 0.0 }; set.questions.len()];
+    thread::scope(|scope| {
+        let one = &one;
+        let running: Vec<_> = (0..folds).map(|number| scope.spawn(move || one(number))).collect();
+        for (index, outcome) in running.into_iter().filter_map(|fold| fold.join().ok()).flatten() {
+            outcomes[index] = outcome;
         }
-    }
+    });
     outcomes
 }
 
@@ -261,7 +295,7 @@ pub(crate) fn best_single(pool: &Pool, questions: &[&Question]) -> usize {
     best.0
 }
 
-fn groups(set: &AnswerSet, pool: &Pool, right: &[bool]) -> Vec<GroupReport> {
+fn groups(set: &AnswerSet, pool: &Pool, right: &[f64]) -> Vec<GroupReport> {
     let mut by_group: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, question) in set.questions.iter().enumerate() {
         by_group.entry(&question.category).or_default().push(index);
@@ -273,12 +307,12 @@ fn groups(set: &AnswerSet, pool: &Pool, right: &[bool]) -> Vec<GroupReport> {
             let questions: Vec<&Question> = places.iter().map(|at| &set.questions[*at]).collect();
             let best = best_single(pool, &questions);
             let alone: Vec<bool> = questions.iter().map(|question| question.is_right(best)).collect();
-            let ours: Vec<bool> = places.iter().map(|at| right[*at]).collect();
+            let ours: Vec<f64> = places.iter().map(|at| right[*at]).collect();
             GroupReport {
                 group: group.to_owned(),
                 questions: places.len(),
-                accuracy: 100.0 * ours.iter().filter(|right| **right).count() as f64 / ours.len() as f64,
-                gain: Estimate::gain(&ours, &alone),
+                accuracy: 100.0 * ours.iter().sum::<f64>() / ours.len() as f64,
+                gain: Estimate::of(&beside(&ours, &alone)),
             }
         })
         .collect()

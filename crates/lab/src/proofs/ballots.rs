@@ -180,6 +180,7 @@ fn weights(random: &mut SplitMix, number_of: usize) -> Weights {
         candidates: BTreeMap::from([("p1".to_owned(), nats())]),
         reviews: BTreeMap::new(),
         none: Some(nats()),
+        curve: None,
         rho: 0.6,
     }
 }

@@ -85,6 +85,72 @@ fn twenty_measured_reviews_give_a_likelihood_ratio() {
     assert_eq!(trust.review_weight("critic"), None, "decayed below {REVIEWS_FROM}");
 }
 
+/// Four members on questions of ten options, right in 80, 75, 70 and 65 % of them, each on its own; wrong answers fall anywhere.
+fn independent(count: usize, salt: u64) -> Vec<(Vec<String>, String)> {
+    let mut state = salt;
+    let mut next = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let question = |_| {
+        let truth = next(10);
+        let vote = |rate: u64| {
+            let wrong = (truth + 1 + next(9)) % 10;
+            (if next(100) < rate { truth } else { wrong }).to_string()
+        };
+        ([80, 75, 70, 65].map(vote).to_vec(), truth.to_string())
+    };
+    (0..count).map(question).collect()
+}
+
+#[test]
+fn fewer_voters_are_as_probably_right_as_they_are_right() {
+    let names = ["a", "b", "c", "d"];
+    let known = independent(4_000, 7);
+    let labelled: Vec<Labelled<'_>> = known
+        .iter()
+        .map(|(votes, truth)| Labelled {
+            class: "fact",
+            votes: names.into_iter().zip(votes.iter().map(String::as_str)).collect(),
+            truth,
+        })
+        .collect();
+    let trust = Trust::learn(&labelled);
+    for voters in [&[0][..], &[3], &[0, 1], &[2, 3], &[0, 3], &[0, 1, 2], &[1, 2, 3], &[0, 1, 2, 3]] {
+        let (mut stated, mut right, mut count) = (0.0, 0.0, 0.0);
+        for (votes, truth) in independent(4_000, 8) {
+            let votes: Vec<Vote<'_>> = voters
+                .iter()
+                .map(|at| Vote {
+                    seat: names[*at],
+                    member: names[*at],
+                    candidate: &votes[*at],
+                    answer: &votes[*at],
+                })
+                .collect();
+            let mut candidates: Vec<crate::Candidate> = Vec::new();
+            for vote in &votes {
+                match candidates.iter_mut().find(|candidate| candidate.id == vote.candidate) {
+                    Some(candidate) => candidate.supporters.push(vote.seat.to_owned()),
+                    None => candidates.push(candidate(vote.candidate, &[vote.seat])),
+                }
+            }
+            let (rule, weights) = trust.weights("fact", &votes).unwrap();
+            let election = Election::try_new(candidates, Vec::new(), RuleChoice::Closed, 7).unwrap();
+            let election = election.weighed(rule, &weights).unwrap();
+            stated += probability(&election).unwrap();
+            right += f64::from(u8::from(decide(&election).winner.as_deref() == Some(truth.as_str())));
+            count += 1.0;
+        }
+        assert!(
+            (stated - right).abs() / count < 0.03,
+            "{voters:?}: {} stated, {} right",
+            stated / count,
+            right / count
+        );
+    }
+}
+
 #[test]
 fn a_table_of_extremes_still_gives_weights_that_an_election_takes() {
     let mut trust = Trust::learn(&labelled(200));

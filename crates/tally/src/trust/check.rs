@@ -54,10 +54,12 @@ impl Trust {
             }
         }
         if let Some(fit) = &self.fit {
-            let pulls = fit.pulls.values().chain(std::iter::once(&fit.none));
+            let pulls = fit.pulls.values().chain([&fit.none, &fit.count]);
             let pulls = pulls.flat_map(|pull| pull.classes.values().chain(std::iter::once(&pull.all)));
             let numbers = [&fit.scale, &fit.together, &fit.unit, &fit.lift];
-            if !numbers.into_iter().chain(pulls).all(|number| nats(*number)) {
+            let curves = fit.curves.values().flat_map(|curve| [&curve.slope, &curve.skill, &curve.offset]);
+            let rises = fit.curves.values().all(|curve| curve.slope > 0.0);
+            if !(rises && numbers.into_iter().chain(pulls).chain(curves).all(|number| nats(*number))) {
                 return Err(InvalidTrust::Number("fit".to_owned()));
             }
         }

@@ -9,7 +9,10 @@ use crate::learn::logit::{self, Choice, Prior};
 const SCALE: f64 = 3.0;
 const TOGETHER: f64 = 0.5;
 const EXTRA: f64 = 0.2;
-const CLASS_EXTRA: f64 = 0.3;
+/// Divided by the fourth root of the number of members: the more there are, the more of what they have in common in a class is there already.
+const CLASS_EXTRA: f64 = 0.5;
+const COUNT: f64 = 0.3;
+const CLASS_COUNT: f64 = 0.22;
 const PULL: f64 = 0.5;
 const CLASS_PULL: f64 = 0.2;
 const NONE: f64 = 3.0;
@@ -39,6 +42,9 @@ impl Trust {
             labelled.iter().map(|question| features.choice(question, fit.unit, strength)).collect();
         let weights = logit::fit(&choices, &features.priors());
         (fit.scale, fit.together, fit.none.all) = (weights[AT_SCALE], weights[AT_TOGETHER], weights[AT_NONE]);
+        fit.count.all = weights[AT_COUNT];
+        fit.count.classes =
+            features.counts.iter().map(|(class, at)| ((*class).to_owned(), weights[*at])).collect();
         let none = features.none.iter().map(|(class, at)| ((*class).to_owned(), weights[*at]));
         fit.none.classes = none.collect();
         for (answer, at) in &features.answers {
@@ -56,12 +62,17 @@ impl Trust {
             member.classes.entry((*class).to_owned()).or_default().extra = weights[*at];
         }
         self.fit = Some(fit);
+        let curves = self.curves(labelled);
+        if let Some(fit) = &mut self.fit {
+            fit.curves = curves;
+        }
     }
 }
 
 const AT_SCALE: usize = 0;
 const AT_TOGETHER: usize = 1;
 const AT_NONE: usize = 2;
+const AT_COUNT: usize = 3;
 
 /// Which weight stands where, after the three that are always there.
 struct Features<'a> {
@@ -70,6 +81,7 @@ struct Features<'a> {
     answers: BTreeMap<&'a str, usize>,
     class_answers: BTreeMap<(&'a str, &'a str), usize>,
     none: BTreeMap<&'a str, usize>,
+    counts: BTreeMap<&'a str, usize>,
     is_few: bool,
 }
 
@@ -90,7 +102,7 @@ impl<'a> Features<'a> {
         standing.retain(|_, count| *count as f64 >= enough);
         let asked: BTreeSet<&str> = labelled.iter().map(|question| question.class).collect();
         let recurring = || standing.keys().copied();
-        let mut next = AT_NONE;
+        let mut next = AT_COUNT;
         let mut place = || {
             next += 1;
             next
@@ -104,6 +116,7 @@ impl<'a> Features<'a> {
                 .map(|key| (key, place()))
                 .collect(),
             none: asked.iter().map(|key| (*key, place())).collect(),
+            counts: asked.iter().map(|key| (*key, place())).collect(),
             is_few: labelled.len() < FEW,
         }
     }
@@ -111,15 +124,18 @@ impl<'a> Features<'a> {
     /// In the order of the places.
     fn priors(&self) -> Vec<Prior> {
         let held = if self.is_few { HELD_BACK } else { 1.0 };
+        let class_extra = CLASS_EXTRA / (self.members.len().max(1) as f64).powf(0.25);
         let groups = [
             (SCALE, 1),
             (TOGETHER * held, 1),
             (NONE, 1),
+            (COUNT * held, 1),
             (EXTRA * held, self.members.len()),
-            (CLASS_EXTRA * held, self.classes.len()),
+            (class_extra * held, self.classes.len()),
             (PULL * held, self.answers.len()),
             (CLASS_PULL * held, self.class_answers.len()),
             (CLASS_NONE, self.none.len()),
+            (CLASS_COUNT * held, self.counts.len()),
         ];
         let prior = |deviation| Prior { mean: 0.0, deviation };
         groups
@@ -150,6 +166,11 @@ impl<'a> Features<'a> {
         for candidate in &mut candidates {
             let share = if unit > 0.0 { candidate[AT_SCALE].1 / unit } else { 0.0 };
             candidate[AT_TOGETHER].1 = share * share;
+        }
+        for (candidate, answer) in candidates.iter_mut().zip(&answers) {
+            let count = question.votes.iter().filter(|(_, given)| given == answer).count() as f64;
+            candidate.push((AT_COUNT, count.ln()));
+            candidate.extend(self.counts.get(class).map(|at| (*at, count.ln())));
         }
         let none = std::iter::once(AT_NONE).chain(self.none.get(class).copied());
         candidates.push(none.map(|at| (at, 1.0)).collect());

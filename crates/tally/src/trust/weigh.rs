@@ -111,7 +111,16 @@ impl Trust {
         }
         for (candidate, strength) in agreed {
             let share = if fit.unit > 0.0 { strength / fit.unit } else { 0.0 };
-            *weights.candidates.entry(candidate.to_owned()).or_default() += fit.together * share * share;
+            let count = votes.iter().filter(|vote| vote.candidate == candidate).count() as f64;
+            let agreement = (fit.together * share).mul_add(share, fit.count.of(class) * count.ln());
+            *weights.candidates.entry(candidate.to_owned()).or_default() += agreement;
+        }
+        if let [only] = votes {
+            // One voter is right as often as it is right: the score against none is set so.
+            let own = weights.supporters.values().chain(weights.candidates.values()).sum::<f64>();
+            weights.none = Some(own - logit(self.skill(only.member, class)));
+        } else if let Some(curve) = fit.curves.get(&votes.len()) {
+            weights.curve = Some((*curve, self.relative_skill(class, votes)));
         }
         Some(weights)
     }
@@ -148,12 +157,21 @@ impl Trust {
     /// How often `member` is expected to be right on a question of `class`, 0 to 1: its counts in that class, drawn towards its counts over all classes, and those
     /// towards the rate of all members (the shrinkage of Efron and Morris, "Stein's paradox in statistics", 1977, with fixed strengths).
     pub fn skill(&self, member: &str, class: &str) -> f64 {
+        self.skill_beside(self.common_rate(), member, class)
+    }
+
+    /// How often all members together are right.
+    pub(super) fn common_rate(&self) -> f64 {
         let total = self.members.values().fold(Record::default(), |sum, member| Record {
             answered: sum.answered + member.all.answered,
             right: sum.right + member.all.right,
             extra: 0.0,
         });
-        let common = drawn(total, 0.5, IMAGINARY);
+        drawn(total, 0.5, IMAGINARY)
+    }
+
+    /// The member's [skill](Self::skill), where all are right at the rate `common`.
+    pub(super) fn skill_beside(&self, common: f64, member: &str, class: &str) -> f64 {
         let Some(known) = self.known(member) else { return common };
         let own = drawn(known.all, common, CLASS_STRENGTH);
         known.classes.get(class).map_or(own, |class| drawn(*class, own, CLASS_STRENGTH))
@@ -180,6 +198,11 @@ impl Trust {
 /// Within what an election takes; what is no number says nothing.
 fn bounded(nats: f64) -> f64 {
     if nats.is_nan() { 0.0 } else { nats.clamp(-NATS_MAX, NATS_MAX) }
+}
+
+fn logit(rate: f64) -> f64 {
+    let rate = rate.clamp(0.001, 0.999);
+    (rate / (1.0 - rate)).ln()
 }
 
 fn has_answered(member: &Member) -> bool {

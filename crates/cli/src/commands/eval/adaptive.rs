@@ -31,11 +31,15 @@ pub(super) fn run(global: &Global, arguments: EvalAdaptive) -> Result<(), Failur
         "difference",
         "thresholds",
         "stopped after 1, 2, ...",
+        "out of reach",
+        "ECE after 1, 2, ...",
     ];
     let mut rows = vec![head.map(str::to_owned)];
     for pool in &report.pools {
         let thresholds: Vec<String> = pool.thresholds.iter().map(|at| format!("{at:.2}")).collect();
         let stopped: Vec<String> = pool.stopped.iter().map(ToString::to_string).collect();
+        let errors: Vec<String> =
+            pool.calibration.iter().map(|quality| format!("{:.3}", quality.ece)).collect();
         rows.push([
             one_line(&pool.pool),
             pool.questions.to_string(),
@@ -46,6 +50,8 @@ pub(super) fn run(global: &Global, arguments: EvalAdaptive) -> Result<(), Failur
             signed(pool.gain),
             thresholds.join(" "),
             stopped.join(" "),
+            pool.unassailable.to_string(),
+            errors.join(" "),
         ]);
     }
     columns(&rows).iter().try_for_each(|line| output::line(line))

@@ -21,6 +21,7 @@ pub(super) fn run(global: &Global, arguments: EvalVotes) -> Result<(), Failure> 
         score: arguments.score.unwrap_or_else(|| fit.clone()),
         fit,
         folds: usize::from(arguments.folds),
+        repeats: usize::from(arguments.repeats),
         pools: arguments.pool,
         rules: RULES
             .into_iter()
