@@ -254,6 +254,9 @@ impl AsyncOrchestratorBuilder {
         };
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
         council = council.depth(self.depth.unwrap_or(settings.council.depth));
+        if let Some(rule) = settings.council.rule {
+            council = council.rule(rule);
+        }
         if let Some(stop_at) = settings.council.stop_at {
             council = council.stop_at(stop_at);
         }

@@ -199,6 +199,8 @@ pub enum TallyRule {
     Borda,
     /// Strongest paths of pairwise majorities.
     Schulze,
+    /// The one that beats every other in pairs; else most points by rank (Black's method).
+    Condorcet,
     /// There was one answer only.
     Single,
 }
@@ -214,6 +216,7 @@ impl TallyRule {
             Self::Approval => "approval",
             Self::Borda => "borda",
             Self::Schulze => "schulze",
+            Self::Condorcet => "condorcet",
             Self::Single => "single",
         }
     }

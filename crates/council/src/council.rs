@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
     BudgetLedger, Ceilings, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal,
-    JournalBody, Mode, RunId, TriageDecision, TriageRequest,
+    JournalBody, Mode, RunId, TallyRule, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_tally::Trust;
@@ -19,6 +19,16 @@ use crate::{
     run::{Run, Setting},
     trusted::Trusted,
 };
+
+/// The rules that need nothing but votes and grades.
+const SELECTABLE: [TallyRule; 6] = [
+    TallyRule::Plurality,
+    TallyRule::Approval,
+    TallyRule::Borda,
+    TallyRule::Schulze,
+    TallyRule::Condorcet,
+    TallyRule::ClippedZMean,
+];
 
 /// What a run is given from outside, so that it can be repeated to the letter.
 #[derive(Clone, Debug)]
@@ -41,6 +51,7 @@ pub struct Council {
     trust: Option<Trusted>,
     depth: Depth,
     stop_at: Option<f64>,
+    rule: Option<TallyRule>,
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
@@ -58,6 +69,7 @@ impl Council {
             trust: None,
             depth: Depth::default(),
             stop_at: None,
+            rule: None,
             checkers: Vec::new(),
             journal: None,
             history: None,
@@ -102,6 +114,14 @@ impl Council {
     #[must_use]
     pub fn stop_at(mut self, probability: f64) -> Self {
         self.stop_at = Some(probability);
+        self
+    }
+
+    /// Decides every election by this rule: plurality, approval, Borda, Schulze, Condorcet (Black's method) or the clipped z-mean. Unset, closed answers are
+    /// decided by plurality or by what is known of the voters, open ones by the clipped z-mean. Any other rule is passed over.
+    #[must_use]
+    pub fn rule(mut self, rule: TallyRule) -> Self {
+        self.rule = Some(rule).filter(|rule| SELECTABLE.contains(rule));
         self
     }
 
@@ -192,6 +212,7 @@ impl Council {
             trust: self.trust.as_ref(),
             depth: self.depth,
             stop_at: self.stop_at,
+            rule: self.rule,
             checkers: &self.checkers,
             request,
             decision: &decision,

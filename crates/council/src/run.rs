@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_orchestrator_core::{
     AnswerSource, AnswerType, BallotRecord, Cause, Confidence, Deadline, DecisionRecord, Escalation,
-    EventKind, FinishReason, Mode, ProposalRecord, Role, RunId, SeatId, Stage, StopReason, Tally,
+    EventKind, FinishReason, Mode, ProposalRecord, Role, RunId, SeatId, Stage, StopReason, Tally, TallyRule,
     TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt};
@@ -40,6 +40,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) trust: Option<&'a Trusted>,
     pub(crate) depth: Depth,
     pub(crate) stop_at: Option<f64>,
+    pub(crate) rule: Option<TallyRule>,
     pub(crate) checkers: &'a [Arc<dyn Checker>],
     pub(crate) request: &'a TriageRequest,
     pub(crate) decision: &'a TriageDecision,
@@ -207,7 +208,7 @@ impl<'a> Run<'a> {
         // Without reviews the votes of those who gave equal answers are all there is.
         let answers =
             if request.stages.run(Stage::Review) { decision.answer_type } else { AnswerType::Closed };
-        let field = Field::new(proposals, answers, seed);
+        let field = Field::new(proposals, answers, seed).by(self.setting.rule);
         let Some(trust) = trust.filter(|_| answers == AnswerType::Closed) else { return field };
         let members = self.members();
         let seats: Vec<String> = field.proposals().iter().map(|proposal| proposal.seat.to_string()).collect();

@@ -47,6 +47,12 @@ impl<'a> Field<'a> {
         Self { proposals, clusters, rule, seed, weighing: None }
     }
 
+    /// Decides by this rule, if one is named.
+    pub(crate) fn by(self, rule: Option<TallyRule>) -> Self {
+        let rule = rule.map_or(self.rule, RuleChoice::Rule);
+        Self { rule, ..self }
+    }
+
     /// Weighs votes by `weighing` instead of counting one each.
     pub(crate) fn weighing(self, weighing: Option<(TallyRule, Weights)>) -> Self {
         Self { weighing, ..self }

@@ -160,7 +160,7 @@ pub enum InvalidElection {
     #[error("the correlation is {0}: a number from 0 to 1 is expected")]
     InvalidRho(f64),
     /// A rule that cannot decide this election.
-    #[error("the rule `{}` cannot decide here: choose plurality, approval, borda, schulze or clipped_z_mean", .0.name())]
+    #[error("the rule `{}` cannot decide here: choose plurality, approval, borda, schulze, condorcet or clipped_z_mean", .0.name())]
     UnusableRule(TallyRule),
 }
 
@@ -411,7 +411,8 @@ const fn check_rule(rule: RuleChoice, candidates: usize) -> Result<(), InvalidEl
             | TallyRule::Plurality
             | TallyRule::Approval
             | TallyRule::Borda
-            | TallyRule::Schulze => Ok(()),
+            | TallyRule::Schulze
+            | TallyRule::Condorcet => Ok(()),
             TallyRule::Single if candidates == 1 => Ok(()),
             _ => Err(InvalidElection::UnusableRule(named)),
         },

@@ -65,7 +65,7 @@ pub(crate) fn posterior(election: &Election, rule: TallyRule, all: &AllScores) -
         TallyRule::JointWeights | TallyRule::DiscountedLogOdds => score / NATS_PER_VOTE,
         TallyRule::ClippedZMean => effective * score / 2.0,
         TallyRule::Approval => effective * share(score, total),
-        TallyRule::Borda => effective * share(score, total * rivals),
+        TallyRule::Borda | TallyRule::Condorcet => effective * share(score, total * rivals),
         TallyRule::Schulze => effective * share(score, rivals),
         _ => effective_votes(votes * share(score, total), RHO_DEFAULT),
     };

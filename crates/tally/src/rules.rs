@@ -10,7 +10,7 @@ mod z_mean;
 use async_orchestrator_core::TallyRule;
 
 pub(crate) use counted::{approval, borda, first_places_of_critics, plurality};
-pub(crate) use pairwise::{Pairwise, condorcet_winner, schulze};
+pub(crate) use pairwise::{Pairwise, black, condorcet_winner, schulze};
 pub(crate) use weighed::weighed;
 pub use z_mean::Z_CLIP;
 pub(crate) use z_mean::{clipped_z_mean, clipped_z_sums};
@@ -26,6 +26,7 @@ pub(crate) struct AllScores {
     pub(crate) approval: Vec<f64>,
     pub(crate) borda: Vec<f64>,
     pub(crate) schulze: Vec<f64>,
+    pub(crate) condorcet: Vec<f64>,
     pub(crate) z_mean: Vec<f64>,
     /// In nats; zeros where votes are not weighed.
     pub(crate) weighed: Vec<f64>,
@@ -38,6 +39,7 @@ impl AllScores {
         Self {
             plurality: plurality(election),
             approval: approval(election),
+            condorcet: black(&pairwise),
             borda: borda(&pairwise),
             schulze: schulze(&pairwise),
             z_mean: clipped_z_mean(election),
@@ -52,6 +54,7 @@ impl AllScores {
             TallyRule::Approval => &self.approval,
             TallyRule::Borda => &self.borda,
             TallyRule::Schulze => &self.schulze,
+            TallyRule::Condorcet => &self.condorcet,
             TallyRule::ClippedZMean => &self.z_mean,
             TallyRule::JointWeights | TallyRule::DiscountedLogOdds => &self.weighed,
             // The constructor of an election lets no other rule in than these two (and `Single`, where any score wins).

@@ -14,13 +14,14 @@ use proptest::prelude::*;
 use crate::{Candidate, Election, GradedBallot, RuleChoice};
 
 /// The rules that anyone may choose.
-const RULES: [RuleChoice; 7] = [
+const RULES: [RuleChoice; 8] = [
     RuleChoice::Closed,
     RuleChoice::Open,
     RuleChoice::Rule(TallyRule::Plurality),
     RuleChoice::Rule(TallyRule::Approval),
     RuleChoice::Rule(TallyRule::Borda),
     RuleChoice::Rule(TallyRule::Schulze),
+    RuleChoice::Rule(TallyRule::Condorcet),
     RuleChoice::Rule(TallyRule::ClippedZMean),
 ];
 

@@ -19,7 +19,7 @@ const SAME_Z: f64 = 1e-6;
 /// For each rival the worst case is taken: every outstanding ballot puts it first and approves it alone, the winner last. For
 /// plurality (closed answers too), approval and Borda the test is exact, ties included; for the clipped z-mean it
 /// is exact but for dead heats, which count as open; under joint weights and discounted log-odds each ballot is taken for one of the critic whose
-/// reviews say most. Under Schulze's method one ballot can turn a whole cycle: there the answer is
+/// reviews say most. Under Schulze's and Black's methods one ballot can turn a whole cycle: there the answer is
 /// `false` while anything is outstanding.
 ///
 /// ```
@@ -42,7 +42,7 @@ pub fn unassailable(election: &Election, outstanding_ballots: usize) -> bool {
     if outstanding_ballots == 0 || rule == TallyRule::Single {
         return true;
     }
-    if rule == TallyRule::Schulze {
+    if matches!(rule, TallyRule::Schulze | TallyRule::Condorcet) {
         return false;
     }
     let all = AllScores::of(election);

@@ -1,6 +1,6 @@
 //! The settings that are one word out of a few.
 
-use async_orchestrator_core::{ModeChoice, StructuredOutput};
+use async_orchestrator_core::{ModeChoice, StructuredOutput, TallyRule};
 use async_orchestrator_council::Depth;
 
 /// Which wire format a provider speaks.
@@ -79,6 +79,17 @@ impl Choice for StructuredOutput {
 
 impl Choice for Depth {
     const WORDS: &'static [(Self, &'static str)] = &[(Self::Adaptive, "adaptive"), (Self::Full, "full")];
+}
+
+impl Choice for TallyRule {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::Plurality, Self::Plurality.name()),
+        (Self::Approval, Self::Approval.name()),
+        (Self::Borda, Self::Borda.name()),
+        (Self::Schulze, Self::Schulze.name()),
+        (Self::Condorcet, Self::Condorcet.name()),
+        (Self::ClippedZMean, Self::ClippedZMean.name()),
+    ];
 }
 
 impl Choice for ModeChoice {

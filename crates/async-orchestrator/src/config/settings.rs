@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use async_orchestrator_core::{
-    Domain, MicroUsd, ModeChoice, ModelRef, Price, Role, RoleDefinition, Stages, StructuredOutput,
+    Domain, MicroUsd, ModeChoice, ModelRef, Price, Role, RoleDefinition, Stages, StructuredOutput, TallyRule,
 };
 use async_orchestrator_council::Depth;
 use async_orchestrator_resilience::PeriodBudgets;
@@ -286,6 +286,8 @@ pub struct CouncilSettings {
     pub stages: Stages,
     /// How many proposers are asked; as many as it takes.
     pub depth: Depth,
+    /// The rule that decides elections; unset, it follows from the kind of answer and from what is known of the voters.
+    pub rule: Option<TallyRule>,
     /// How probable it must be that an answer is right before nobody else is asked; unset, it follows from the price of being wrong.
     pub stop_at: Option<f64>,
 }
@@ -303,6 +305,7 @@ impl Default for CouncilSettings {
             seed: None,
             stages: Stages::ALL,
             depth: Depth::Adaptive,
+            rule: None,
             stop_at: None,
         }
     }

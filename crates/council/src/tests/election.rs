@@ -141,3 +141,34 @@ fn points_that_half_of_the_critics_approved_go_to_the_synthesizer() {
     assert_eq!(approved(&shown(Table::new().prefers("critic", "alpha"))), None);
     assert!(approved(&shown(Table::new().prefers("critic-1", "alpha"))).unwrap().contains("beta scales"));
 }
+
+#[test]
+fn the_rule_can_be_chosen_and_the_record_names_it() {
+    // Two critics put beta first, one puts alpha first and beta last: grades favour gamma, who is everybody's second.
+    let table = || {
+        let grades = |table: Table, critic: &str, grades: [u8; 3], best: &'static str| {
+            table.ballot(critic, move |form| {
+                for (plan, grade) in ["alpha", "beta", "gamma"].into_iter().zip(grades) {
+                    form.grade(plan, grade);
+                }
+                form.value["best"] = json!(form.labels[best]);
+            })
+        };
+        let table = grades(Table::of(3, 3), "critic-1", [4, 9, 8], "beta");
+        grades(grades(table, "critic-2", [4, 9, 8], "beta"), "critic-3", [9, 0, 8], "alpha")
+    };
+    let decided = |table: Table| {
+        let record = table.record();
+        (record.tally.rule, record.answer.winner.unwrap())
+    };
+    assert_eq!(decided(table()), (TallyRule::ClippedZMean, String::from("p3")));
+    for rule in [TallyRule::Plurality, TallyRule::Schulze, TallyRule::Condorcet] {
+        assert_eq!(decided(table().rule(rule)), (rule, String::from("p2")), "the majority's first choice");
+    }
+    assert_eq!(
+        decided(table().rule(TallyRule::JointWeights)).0,
+        TallyRule::ClippedZMean,
+        "weights are no rule to choose"
+    );
+    assert_eq!(super::record::violations(&table().rule(TallyRule::Condorcet).record()), Vec::<String>::new());
+}

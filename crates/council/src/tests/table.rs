@@ -14,7 +14,7 @@ use std::{
 use async_orchestrator_core::{
     AttemptLimits, CallContext, Capabilities, Clock, CompletionRequest, DecisionRecord, ErrorKind, Event,
     EventSink, Journal, JournalEntry, LlmProvider, ModeChoice, Observer, Price, Role, RunId, SeatId,
-    StoreError, TriageRequest,
+    StoreError, TallyRule, TriageRequest,
     test_util::{ManualClock, Script, ScriptedProvider},
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -44,6 +44,7 @@ pub(super) struct Table {
     trust: Option<Arc<Trust>>,
     depth: Depth,
     stop_at: Option<f64>,
+    rule: Option<TallyRule>,
     checkers: Vec<Arc<dyn Checker>>,
 }
 
@@ -113,6 +114,7 @@ impl Table {
             trust: None,
             depth: Depth::Full,
             stop_at: None,
+            rule: None,
             checkers: Vec::new(),
         }
     }
@@ -203,6 +205,11 @@ impl Table {
         self
     }
 
+    pub(super) fn rule(mut self, rule: TallyRule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
     pub(super) fn checker(mut self, checker: impl Checker + 'static) -> Self {
         self.checkers.push(Arc::new(checker));
         self
@@ -218,6 +225,9 @@ impl Table {
             .quorum(self.quorum)
             .depth(self.depth)
             .journal(Arc::<Seen>::clone(&seen));
+        if let Some(rule) = self.rule {
+            council = council.rule(rule);
+        }
         if let Some(stop_at) = self.stop_at {
             council = council.stop_at(stop_at);
         }

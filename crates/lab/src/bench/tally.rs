@@ -19,7 +19,7 @@ const TALLIES: u32 = 2_000;
 const TALLY_NS_MAX: f64 = 20_000.0;
 
 /// The rules, each with whether its votes are weighed.
-const RULES: [(&str, RuleChoice, Option<TallyRule>); 7] = [
+const RULES: [(&str, RuleChoice, Option<TallyRule>); 8] = [
     ("plurality", RuleChoice::Closed, None),
     ("joint_weights", RuleChoice::Closed, Some(TallyRule::JointWeights)),
     ("discounted_log_odds", RuleChoice::Closed, Some(TallyRule::DiscountedLogOdds)),
@@ -27,6 +27,7 @@ const RULES: [(&str, RuleChoice, Option<TallyRule>); 7] = [
     ("approval", RuleChoice::Rule(TallyRule::Approval), None),
     ("borda", RuleChoice::Rule(TallyRule::Borda), None),
     ("schulze", RuleChoice::Rule(TallyRule::Schulze), None),
+    ("condorcet", RuleChoice::Rule(TallyRule::Condorcet), None),
 ];
 
 /// Runs the part.

@@ -16,13 +16,14 @@ const CANDIDATES: usize = 4;
 /// How many of them go into one election.
 const TOGETHER: usize = 5;
 
-const RULES: [RuleChoice; 7] = [
+const RULES: [RuleChoice; 8] = [
     RuleChoice::Closed,
     RuleChoice::Open,
     RuleChoice::Rule(TallyRule::Plurality),
     RuleChoice::Rule(TallyRule::Approval),
     RuleChoice::Rule(TallyRule::Borda),
     RuleChoice::Rule(TallyRule::Schulze),
+    RuleChoice::Rule(TallyRule::Condorcet),
     RuleChoice::Rule(TallyRule::ClippedZMean),
 ];
 

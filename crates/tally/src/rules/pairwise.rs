@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::borda;
 use crate::{
     election::Election,
     sum::{on_grid, sum_in_order},
@@ -63,6 +64,17 @@ impl Pairwise {
 pub(crate) fn condorcet_winner(pairwise: &Pairwise) -> Option<usize> {
     let beats = |one: usize, two: usize| pairwise.prefer(one, two) > pairwise.prefer(two, one);
     (0..pairwise.size()).find(|&one| (0..pairwise.size()).all(|two| one == two || beats(one, two)))
+}
+
+/// Black's method: the Condorcet winner, and where there is none most points by rank (D. Black, "The theory of committees and elections", 1958).
+///
+/// The score is Borda's; a Condorcet winner has one point more than the most that anyone has.
+pub(crate) fn black(pairwise: &Pairwise) -> Vec<f64> {
+    let mut scores = borda(pairwise);
+    if let Some(winner) = condorcet_winner(pairwise) {
+        scores[winner] = on_grid(scores.iter().copied().fold(0.0, f64::max) + 1.0);
+    }
+    scores
 }
 
 /// Schulze's method with winning votes (M. Schulze, "A new monotonic, clone-independent, reversal symmetric, and

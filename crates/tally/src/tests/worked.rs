@@ -189,3 +189,30 @@ fn what_is_no_election_is_refused_with_its_reason() {
     let unusable = refused(three(), vec![], RuleChoice::Rule(TallyRule::DiscountedLogOdds));
     assert_eq!(unusable, No::UnusableRule(TallyRule::DiscountedLogOdds));
 }
+
+/// A cycle of three has no Condorcet winner; then Black's method is Borda's, and else the one that beats all.
+#[test]
+fn blacks_method_is_the_condorcet_winner_or_else_bordas() {
+    let rule = RuleChoice::Rule(TallyRule::Condorcet);
+    let elect = |ballots: Vec<GradedBallot>| {
+        let candidates = vec![candidate("p1", &[]), candidate("p2", &[]), candidate("p3", &[])];
+        decide(&Election::try_new(candidates, ballots, rule, 7).unwrap())
+    };
+    // Three of five put p1 before both others, but p2 has more points.
+    let first = |voter: &str| ballot(voter, &[9.0, 8.0, 1.0]);
+    let second = |voter: &str| ballot(voter, &[1.0, 9.0, 5.0]);
+    let tally = elect(vec![first("a"), first("b"), first("c"), second("d"), second("e")]);
+    assert_eq!((tally.rule, tally.winner.as_deref()), (TallyRule::Condorcet, Some("p1")));
+    assert!(tally.audit.borda["p2"] > tally.audit.borda["p1"]);
+    assert_eq!(tally.audit.condorcet.as_deref(), Some("p1"));
+    let cycle = vec![
+        ballot("a", &[9.0, 5.0, 1.0]),
+        ballot("b", &[9.0, 5.0, 1.0]),
+        ballot("c", &[1.0, 9.0, 5.0]),
+        ballot("d", &[1.0, 9.0, 5.0]),
+        ballot("e", &[5.0, 1.0, 9.0]),
+    ];
+    let tally = elect(cycle);
+    assert_eq!(tally.audit.condorcet, None);
+    assert_eq!(tally.scores, tally.audit.borda);
+}

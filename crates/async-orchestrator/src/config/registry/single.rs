@@ -87,6 +87,12 @@ pub(in crate::config) const SINGLE: &[Once] = &[
         |s| &mut s.council.depth,
     ),
     Once::new(
+        "council.rule",
+        r#""schulze""#,
+        "plurality, approval, borda, schulze, condorcet or clipped_z_mean; default: by the kind of answer and by what is known of the voters",
+        |s| &mut s.council.rule,
+    ),
+    Once::new(
         "council.stop_at",
         "0.9",
         "how probable it must be that an answer is right; default: 0.8, 0.9 or 0.97 by the price of being wrong",
