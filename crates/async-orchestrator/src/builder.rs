@@ -254,6 +254,7 @@ impl AsyncOrchestratorBuilder {
         };
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
         council = council.depth(self.depth.unwrap_or(settings.council.depth));
+        council = council.ask_again(settings.council.ask_again);
         if let Some(rule) = settings.council.rule {
             council = council.rule(rule);
         }

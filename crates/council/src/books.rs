@@ -32,6 +32,8 @@ pub(crate) struct Books {
     pub(crate) absences: Vec<Absence>,
     pub(crate) details: Vec<StatusDetail>,
     pub(crate) saved_calls: u64,
+    /// Whether a seat whose reply cannot be read is asked once more.
+    pub(crate) ask_again: bool,
     asked: BTreeSet<SeatId>,
     read_shortened: BTreeSet<SeatId>,
     stale: BTreeSet<String>,
@@ -68,6 +70,7 @@ impl Books {
             absences: Vec::new(),
             details: Vec::new(),
             saved_calls: 0,
+            ask_again: true,
             asked: BTreeSet::new(),
             read_shortened: BTreeSet::new(),
             stale: BTreeSet::new(),
@@ -115,8 +118,9 @@ impl Books {
                 outcome => read(seat, outcome).map_err(|unreadable| {
                     let text = text_of(outcome);
                     // The repair goes out now: a seat that is done must not wait for the slowest one of its stage.
-                    let repair =
-                        text.filter(|_| slot.is_none()).and_then(|text| prepared.repair(text, &unreadable.0));
+                    let repair = text
+                        .filter(|_| slot.is_none() && self.ask_again)
+                        .and_then(|text| prepared.repair(text, &unreadable.0));
                     if let Some(repair) = &repair {
                         arrivals.push(
                             line.fan_out(asked(panel, std::slice::from_ref(repair), "/repair"), deadline),

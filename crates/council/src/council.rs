@@ -52,6 +52,7 @@ pub struct Council {
     depth: Depth,
     stop_at: Option<f64>,
     rule: Option<TallyRule>,
+    ask_again: bool,
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
@@ -70,6 +71,7 @@ impl Council {
             depth: Depth::default(),
             stop_at: None,
             rule: None,
+            ask_again: true,
             checkers: Vec::new(),
             journal: None,
             history: None,
@@ -122,6 +124,13 @@ impl Council {
     #[must_use]
     pub fn rule(mut self, rule: TallyRule) -> Self {
         self.rule = Some(rule).filter(|rule| SELECTABLE.contains(rule));
+        self
+    }
+
+    /// Says whether a seat whose reply cannot be read is asked once more, with what was wrong; it is unless this is said.
+    #[must_use]
+    pub fn ask_again(mut self, ask_again: bool) -> Self {
+        self.ask_again = ask_again;
         self
     }
 
@@ -223,6 +232,7 @@ impl Council {
         };
         events.emit(None, EventKind::RunStarted { seats: self.panel.planned() });
         let mut books = Books::open(RunLog::open(run.clone(), self.journal.clone()));
+        books.ask_again = self.ask_again;
         books.log.append(opened(request, seed, &*self.clock)).await?;
         events.emit(None, EventKind::Triaged { decision: decision.clone() });
         books.log.append(JournalBody::Triaged { decision: decision.clone() }).await?;

@@ -19,8 +19,8 @@ pub enum Depth {
 
 /// How sure an answer must be before nobody else is asked: a probability of being right, by the price of being wrong.
 ///
-/// The first is where stopping cost recorded councils of five nothing (`docs/evaluation.md`); where being wrong costs something, or much, a half
-/// and then most of the errors that are left are worth another call.
+/// At the first, recorded councils of five lost no more than the measurement can tell (`docs/evaluation.md`); where being wrong costs something, or much,
+/// a half and then most of the errors that are left are worth another call.
 pub const fn stop_at(risk: Risk) -> f64 {
     match risk {
         Risk::Low => 0.8,

@@ -38,6 +38,12 @@ pub(crate) fn closed_answer(kind: AnswerKind, text: &str) -> Option<Proposal> {
     canonical_key(kind, &proposal).is_some().then_some(proposal)
 }
 
+/// A closed answer in words that no rule can read, such as "no solution" where a number was asked for: a document that says it in its field.
+pub(crate) fn in_words(kind: AnswerKind, text: &str) -> Option<Proposal> {
+    let said = field(text).filter(|said| kind.is_short() && !said.trim().is_empty());
+    said.map(|_| plain(text.trim().to_owned()))
+}
+
 /// What the document in `text` gives as its answer.
 fn field(text: &str) -> Option<String> {
     let strict = reply::find(text, |document| {
@@ -152,6 +158,16 @@ mod tests {
         check(AnswerKind::Number, "Well.\nThe answer is \\boxed{12}.", Some("12"));
         check(AnswerKind::Choice, "It could be A or B.", None);
         assert_eq!(closed_answer(AnswerKind::Text, r#"{"answer": "42"}"#), None);
+    }
+
+    #[test]
+    fn an_answer_in_words_is_kept_as_what_was_said() {
+        let text = r#"{"reasoning": "it cannot be", "answer": "no solution"}"#;
+        assert_eq!(closed_answer(AnswerKind::Number, text), None);
+        assert_eq!(in_words(AnswerKind::Number, text).unwrap().answer, text);
+        assert_eq!(in_words(AnswerKind::Number, r#"{"answer": " "}"#), None);
+        assert_eq!(in_words(AnswerKind::Number, r#"{"reasoning": "it goes on"#), None);
+        assert_eq!(in_words(AnswerKind::Text, text), None);
     }
 
     #[test]

@@ -286,6 +286,8 @@ pub struct CouncilSettings {
     pub stages: Stages,
     /// How many proposers are asked; as many as it takes.
     pub depth: Depth,
+    /// Whether a seat whose reply cannot be read is asked once more; on.
+    pub ask_again: bool,
     /// The rule that decides elections; unset, it follows from the kind of answer and from what is known of the voters.
     pub rule: Option<TallyRule>,
     /// How probable it must be that an answer is right before nobody else is asked; unset, it follows from the price of being wrong.
@@ -305,6 +307,7 @@ impl Default for CouncilSettings {
             seed: None,
             stages: Stages::ALL,
             depth: Depth::Adaptive,
+            ask_again: true,
             rule: None,
             stop_at: None,
         }

@@ -143,8 +143,8 @@ pub(crate) struct EvalLive {
     #[arg(value_name = "QUESTIONS.jsonl")]
     pub(crate) questions: PathBuf,
     /// At most so many questions, from the first on.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
     /// How many questions are asked at the same time.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) at_once: u8,

@@ -17,7 +17,7 @@ use crate::{
     books::{Prepared, Wait, text_of},
     depth::SPENDING_SHARE,
     proposal::{commit, prose, read_proposal, standing},
-    said::closed_answer,
+    said::{closed_answer, in_words},
 };
 
 /// What the proposers gave so far.
@@ -97,6 +97,7 @@ impl Run<'_> {
         // and then an answer in prose is better than none.
         let asked_again: Mutex<BTreeSet<SeatId>> = Mutex::default();
         let kind = setting.decision.answer_kind;
+        let last_resort = |text: &str| prose(text).or_else(|| in_words(kind, text));
         let read = |seat: SeatId, outcome: &RoleOutcome| {
             let read = read_proposal(kinds.get(&seat).copied().unwrap_or(ReplyKind::Text), outcome);
             let first = || asked_again.lock().unwrap_or_else(PoisonError::into_inner).insert(seat);
@@ -104,7 +105,11 @@ impl Run<'_> {
                 if let Some(said) = text_of(outcome).and_then(|text| closed_answer(kind, text)) {
                     return Ok(said);
                 }
-                if first() { Err(unreadable) } else { text_of(outcome).and_then(prose).ok_or(unreadable) }
+                if first() {
+                    Err(unreadable)
+                } else {
+                    text_of(outcome).and_then(last_resort).ok_or(unreadable)
+                }
             })
         };
         let gathered =
@@ -118,7 +123,7 @@ impl Run<'_> {
                     given.push((answer.seat, proposal));
                 }
                 // The same where the second reply never came.
-                Err(failure) => match answer.text.as_deref().and_then(prose) {
+                Err(failure) => match answer.text.as_deref().and_then(last_resort) {
                     Some(proposal) if failure.cause == Cause::Malformed => {
                         given.push((answer.seat, proposal));
                     }

@@ -74,6 +74,18 @@ fn an_answer_that_nobody_can_read_has_no_vote_and_is_counted() {
 }
 
 #[test]
+fn whoever_must_not_be_asked_again_is_not() {
+    let table = vote(sum(&["42", "41", "40"], 1))
+        .says("proposer-2", "It depends on the shop.")
+        .says("proposer-3", "{\"reasoning\": \"the answer is 41");
+    let seated = table.once().seat();
+    let record = seated.run().unwrap();
+    assert_eq!((seated.calls(), record.cost.calls), (3, 3));
+    assert!(record.proposals[1].unread && record.proposals.len() == 2);
+    assert_eq!(record.absences.len(), 2, "both are counted");
+}
+
+#[test]
 fn where_nobody_can_be_read_all_stand() {
     let record = vote(sum(&["42", "41"], 1)).says("proposer", "It depends on the shop.").record();
     assert!(record.proposals.iter().all(|proposal| !proposal.unread));

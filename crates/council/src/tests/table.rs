@@ -45,6 +45,7 @@ pub(super) struct Table {
     depth: Depth,
     stop_at: Option<f64>,
     rule: Option<TallyRule>,
+    ask_again: bool,
     checkers: Vec<Arc<dyn Checker>>,
 }
 
@@ -115,6 +116,7 @@ impl Table {
             depth: Depth::Full,
             stop_at: None,
             rule: None,
+            ask_again: true,
             checkers: Vec::new(),
         }
     }
@@ -210,6 +212,12 @@ impl Table {
         self
     }
 
+    /// Nobody is asked again whose reply cannot be read.
+    pub(super) fn once(mut self) -> Self {
+        self.ask_again = false;
+        self
+    }
+
     pub(super) fn checker(mut self, checker: impl Checker + 'static) -> Self {
         self.checkers.push(Arc::new(checker));
         self
@@ -224,6 +232,7 @@ impl Table {
         let mut council = Council::new(Panel::try_new(seats).unwrap(), prompts, Arc::clone(&clock))
             .quorum(self.quorum)
             .depth(self.depth)
+            .ask_again(self.ask_again)
             .journal(Arc::<Seen>::clone(&seen));
         if let Some(rule) = self.rule {
             council = council.rule(rule);

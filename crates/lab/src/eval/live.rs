@@ -129,17 +129,19 @@ pub fn plan(options: &Options) -> Result<Plan> {
     Ok(Plan { questions: known.len(), singles, calls, cost, dropped })
 }
 
-/// Evaluates; this calls models.
+/// Evaluates; this calls models. `on_begin` hears who is asked next.
 ///
 /// # Errors
 /// If the questions cannot be read or the settings are no council. A question that ends in an error is counted.
-pub async fn run(options: &Options) -> Result<Report> {
+pub async fn run(options: &Options, mut on_begin: impl FnMut(&str)) -> Result<Report> {
     let (known, dropped) = read(&options.questions, options.limit)?;
     let singles = singles(options)?;
     let mut all: Vec<(String, Vec<Outcome>)> = Vec::new();
     for model in &singles {
-        let contestant = Contestant::alone(options, model)?;
-        all.push((format!("alone {model}"), contestant.run(&known, options.at_once).await));
+        let name = format!("alone {model}");
+        on_begin(&name);
+        let outcomes = Contestant::alone(options, model)?.run(&known, options.at_once).await;
+        all.push((name, outcomes));
     }
     let right = |outcomes: &[Outcome]| outcomes.iter().filter(|outcome| outcome.is_right).count();
     let mut best = 0;
@@ -148,12 +150,14 @@ pub async fn run(options: &Options) -> Result<Report> {
             best = at;
         }
     }
+    on_begin("council");
     let council = Contestant::council(options)?.run(&known, options.at_once).await;
     let samples = samples(&all[best].1, &council);
-    let again = Contestant::samples(options, &singles[best], samples)?;
-    let sampled = again.run(&known, options.at_once).await;
+    let name = format!("{samples} samples of {}", singles[best]);
+    on_begin(&name);
+    let sampled = Contestant::samples(options, &singles[best], samples)?.run(&known, options.at_once).await;
     let alone: Vec<bool> = all[best].1.iter().map(|outcome| outcome.is_right).collect();
-    all.push((format!("{samples} samples of {}", singles[best]), sampled));
+    all.push((name, sampled));
     all.push((String::from("council"), council));
     Ok(Report {
         questions: known.len(),

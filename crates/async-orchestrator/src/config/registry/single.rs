@@ -87,6 +87,12 @@ pub(in crate::config) const SINGLE: &[Once] = &[
         |s| &mut s.council.depth,
     ),
     Once::new(
+        "council.ask_again",
+        "false",
+        "whether a seat whose reply cannot be read is asked once more; default: true",
+        |s| &mut s.council.ask_again,
+    ),
+    Once::new(
         "council.rule",
         r#""schulze""#,
         "plurality, approval, borda, schulze, condorcet or clipped_z_mean; default: by the kind of answer and by what is known of the voters",

@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, arguments: EvalLive) -> Result<(), Fail
     let trust = open_trust(&settings)?;
     let options = Options {
         questions: arguments.questions,
-        limit: arguments.limit,
+        limit: arguments.limit.and_then(|limit| usize::try_from(limit).ok()),
         settings,
         trust: trust.map(Arc::new),
         at_once: usize::from(arguments.at_once),
@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, arguments: EvalLive) -> Result<(), Fail
     let report = tokio::select! {
         biased;
         () = stop.asked() => return Err(Failure::interrupted()),
-        report = evaluate(&options) => report.map_err(|error| failed(&error))?,
+        report = evaluate(&options, |who| output::note(&format!("asking: {}", one_line(who)))) => report.map_err(|error| failed(&error))?,
     };
     if arguments.json { output::json(&report) } else { show(&report) }
 }

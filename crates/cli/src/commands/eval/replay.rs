@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global, arguments: EvalReplay) -> Result<(), Fa
 
 fn show(report: &Report) -> Result<(), Failure> {
     output::line(&format!(
-        "{} questions of {}, {} calls over the wire, {} of them repairs, rule {}",
+        "{} questions of {}, {} calls over the wire, asked once more {} times, rule {}",
         report.questions,
         one_line(&report.set),
         report.calls,

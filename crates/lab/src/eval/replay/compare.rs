@@ -52,6 +52,7 @@ pub(super) struct Compared {
     offline: Option<String>,
     is_right: bool,
     offline_is_right: bool,
+    repairs: usize,
 }
 
 impl Compared {
@@ -76,6 +77,7 @@ impl Compared {
         Self {
             question: case.id.clone(),
             read: (0..recorded.len()).map(read).collect(),
+            repairs: record.map_or(0, repairs),
             is_right: decided.is_some() && decided == right,
             offline_is_right: offline.is_some() && offline == right,
             recorded,
@@ -87,6 +89,11 @@ impl Compared {
     fn is_same(&self) -> bool {
         self.decided == self.offline
     }
+}
+
+/// How many attempts asked a seat once more.
+fn repairs(record: &DecisionRecord) -> usize {
+    record.attempts.iter().filter(|attempt| attempt.call.ends_with("/repair")).count()
 }
 
 /// What the election over the recorded answers comes to, by the same rule and with the same names.
@@ -132,13 +139,7 @@ fn offline(
     candidates.iter().find(|(candidate, _)| candidate.id == winner).map(|(_, answer)| (*answer).to_owned())
 }
 
-pub(super) fn report(
-    options: &Options,
-    material: &Material,
-    compared: &[Compared],
-    calls: u64,
-    repairs: u64,
-) -> Report {
+pub(super) fn report(options: &Options, material: &Material, compared: &[Compared], calls: u64) -> Report {
     let mut readings: BTreeMap<String, Reading> = BTreeMap::new();
     let mut read_alike = Alike::default();
     for one in compared {
@@ -182,7 +183,7 @@ pub(super) fn report(
         gain: Estimate::gain(&ours, &theirs),
         readings,
         calls,
-        repairs,
+        repairs: compared.iter().map(|one| one.repairs).sum(),
         dropped: material.dropped.clone(),
     }
 }
