@@ -138,7 +138,8 @@ pub enum EventKind {
         /// The proposal that it prefers.
         best: Option<String>,
     },
-    /// The run goes deeper than it began.
+    /// The run goes deeper than it began. From `express` on, the text that was streamed is a proposal, and the answer is still to come; a reader who
+    /// cannot take text back ([`TriageRequest::never_take_back`](crate::TriageRequest::never_take_back)) never sees that.
     Escalated {
         /// The depth before, such as `express` or `2 proposers`.
         from: String,

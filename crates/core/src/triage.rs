@@ -232,7 +232,7 @@ impl TriageRequest {
     }
 
     /// Says that an Express answer, once its reader has text, is never taken back: if it breaks, a model that can goes on where it ended,
-    /// and otherwise the run ends with the error.
+    /// and otherwise the run ends with the error. Nor does it become a mere proposal of a council, however unsure it is.
     #[must_use]
     pub fn never_take_back(mut self) -> Self {
         self.broken = OnBroken::Continue;

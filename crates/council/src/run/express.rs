@@ -69,9 +69,11 @@ impl Run<'_> {
         Ok((Some(proposal), self.sureness(&alone)))
     }
 
-    /// Whether the run may become a council: triage chose Express, not the caller, and there is somebody else to ask.
+    /// Whether the run may become a council: triage chose Express, not the caller, whoever reads along can take text back, and there is somebody
+    /// else to ask.
     fn may_go_deeper(&self) -> bool {
         self.setting.request.mode == ModeChoice::Auto
+            && self.setting.request.broken.is_restart()
             && self.setting.knows_when_to_stop()
             && self.setting.panel.of(Role::Proposer).count() > 1
     }
