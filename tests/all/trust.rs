@@ -237,6 +237,9 @@ async fn feedback_reads_a_record_wherever_it_is_and_refuses_what_is_none() {
     let express = shell.run(&["ask", "--mode", "express", "--json", "2 + 2?"]).stdout;
     let counted = shell.run_with(&["feedback", "right", "-", "--json"], express.as_bytes()).json();
     assert_eq!(counted["judged"].as_array().map(Vec::len), Some(1), "{counted:#}");
+    shell
+        .run_with(&["feedback", "checked", "-", "--again"], express.as_bytes())
+        .failed(2, "no executable check");
     for text in ["", "[]", "{\"schema\": \"ao/decision/1\"}", "no JSON"] {
         shell.run_with(&["feedback", "right", "-"], text.as_bytes()).failed(2, "no decision record");
     }

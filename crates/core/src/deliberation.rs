@@ -72,6 +72,19 @@ pub struct Proposal {
     pub abstain: bool,
 }
 
+impl Proposal {
+    /// What somebody says who answers with `key` and nothing else. Of its confidence nothing is known: 0.5, which is no weight in any case.
+    pub fn short(key: impl Into<String>) -> Self {
+        Self {
+            answer_key: Some(key.into()),
+            answer: String::new(),
+            claims: Vec::new(),
+            confidence: 0.5,
+            abstain: false,
+        }
+    }
+}
+
 /// How bad a defect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -89,12 +89,12 @@ impl Subject<'_> {
     /// Runs every executable check, the caller's ones not past `deadline`.
     pub(crate) async fn check(&self, clock: &dyn Clock, deadline: Deadline) -> Checked {
         let mut checked = Checked::default();
-        checked.enter("complete", Some(complete(self.answer, self.finish)));
+        checked.enter(COMPLETE, Some(complete(self.answer, self.finish)));
         if let Some(schema) = self.schema {
-            checked.enter("output_schema", Some(schema.document(self.answer).map(|_| ())));
+            checked.enter(OUTPUT_SCHEMA, Some(schema.document(self.answer).map(|_| ())));
         }
         if let Some(outcome) = arithmetic::check(self.answer) {
-            checked.enter("arithmetic", Some(outcome));
+            checked.enter(ARITHMETIC, Some(outcome));
         }
         for checker in self.checkers {
             let outcome = in_time(checker.check(self.question, self.answer), clock, deadline).await;
@@ -103,6 +103,15 @@ impl Subject<'_> {
         checked
     }
 }
+
+/// What the record says of a check that the deadline cut short: nothing is known of the answer then.
+pub const CHECK_LATE: &str = "it did not end before the deadline";
+
+/// The engine's own checks.
+pub const OWN_CHECKS: [&str; 3] = [COMPLETE, OUTPUT_SCHEMA, ARITHMETIC];
+const COMPLETE: &str = "complete";
+const OUTPUT_SCHEMA: &str = "output_schema";
+const ARITHMETIC: &str = "arithmetic";
 
 impl Checked {
     fn enter(&mut self, name: &str, outcome: Option<Result<(), String>>) {
@@ -114,7 +123,7 @@ impl Checked {
             }
             None => {
                 self.late = true;
-                (false, String::from("it did not end before the deadline"))
+                (false, String::from(CHECK_LATE))
             }
         };
         self.checks.push(Check { name: name.to_owned(), kind: CheckKind::Executable, ok, detail });

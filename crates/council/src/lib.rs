@@ -26,7 +26,7 @@ mod trusted;
 mod vote;
 
 pub use ballot::review_of;
-pub use checks::Checker;
+pub use checks::{CHECK_LATE, Checker, OWN_CHECKS};
 pub use council::{Council, RunInputs};
 pub use depth::{Depth, stop_at};
 pub use error::{CouncilError, SeatFailure};

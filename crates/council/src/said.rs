@@ -27,8 +27,7 @@ pub(crate) fn closed_answer(kind: AnswerKind, text: &str) -> Option<Proposal> {
             // A program may well print nothing.
             let key =
                 if kind == AnswerKind::Literal && key.trim().is_empty() { String::from("''") } else { key };
-            let said = Proposal { answer_key: Some(key), ..plain(String::new()) };
-            let key = canonical_key(kind, &said)?;
+            let key = canonical_key(kind, &Proposal::short(key))?;
             Proposal { answer_key: Some(key), ..plain(text.to_owned()) }
         }
         // What was meant to be a document and gives no answer is cut.

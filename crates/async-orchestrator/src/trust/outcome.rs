@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_orchestrator_core::{
-    AnswerType, DECISION_SCHEMA, DecisionRecord, Mode, Proposal, ProposalRecord, RunId, SeatId,
+    AnswerSource, AnswerType, CheckKind, DECISION_SCHEMA, DecisionRecord, Mode, Proposal, ProposalRecord,
+    RunId, SeatId,
 };
-use async_orchestrator_council::review_of;
+use async_orchestrator_council::{CHECK_LATE, OWN_CHECKS, review_of};
 use async_orchestrator_tally::{Labelled, Trust, canonical_key};
 use serde::Serialize;
 
@@ -31,6 +32,31 @@ pub enum Outcome {
     Wrong,
     /// This is the right answer, in whatever spelling [`canonical_key`] reads for the question's kind.
     Answer(String),
+}
+
+impl Outcome {
+    /// What the executable checks of `record` say of its decision; `None` where they say nothing.
+    ///
+    /// Right if a [`Checker`](crate::Checker) of the caller's own passed and no check failed: that a text is complete and its sums are right makes no answer
+    /// right. Wrong if a check failed that is not about the text having been cut, where the proposal itself was checked (Express, the winner to the
+    /// letter) or its closed answer was kept. A check that the deadline ended says nothing.
+    pub fn of_checks(record: &DecisionRecord) -> Option<Self> {
+        let checks = record.validation.checks.iter();
+        let ended = checks.filter(|check| check.kind == CheckKind::Executable && check.detail != CHECK_LATE);
+        let (mut passed, mut failed) = (false, false);
+        for check in ended {
+            let own = OWN_CHECKS.contains(&check.name.as_str());
+            passed |= check.ok && !own;
+            failed |= !check.ok && check.name != OWN_CHECKS[0];
+        }
+        let itself = matches!(record.answer.source, AnswerSource::Express | AnswerSource::WinnerVerbatim);
+        let blames = itself || record.triage.answer_type == AnswerType::Closed;
+        match (passed, failed) {
+            (_, true) => blames.then_some(Self::Wrong),
+            (true, false) => Some(Self::Right),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What was counted of a run.
@@ -323,15 +349,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// `text` as if somebody had proposed it.
+/// `text` as if somebody had proposed it, where its key cannot be read as what stands in it.
 fn said(text: &str) -> Proposal {
-    Proposal {
-        answer_key: Some(text.to_owned()),
-        answer: text.to_owned(),
-        claims: Vec::new(),
-        confidence: 1.0,
-        abstain: false,
-    }
+    Proposal { answer: text.to_owned(), ..Proposal::short(text) }
 }
 
 #[cfg(test)]

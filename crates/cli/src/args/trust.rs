@@ -72,6 +72,8 @@ pub(crate) enum VerdictArg {
     Right,
     /// It was wrong: who proposed its answer was wrong.
     Wrong,
+    /// What the executable checks in the record say: wrong if one failed, right if one of the caller's own passed.
+    Checked,
 }
 
 /// The arguments of `feedback`.

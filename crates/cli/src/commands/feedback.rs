@@ -54,11 +54,21 @@ fn record(path: &Path) -> Result<DecisionRecord, Failure> {
 }
 
 fn count(file: &TrustFile, record: &DecisionRecord, feedback: &Feedback) -> Result<Learned, Failure> {
-    let was_right = feedback.verdict == VerdictArg::Right;
-    let outcome = match (&feedback.answer, was_right) {
+    let outcome = match (&feedback.answer, feedback.verdict) {
+        (Some(_), VerdictArg::Checked) => {
+            return Err(Failure::new(Exit::Usage, "`checked` takes no --answer: say right or wrong"));
+        }
         (Some(answer), _) => Outcome::Answer(answer.clone()),
-        (None, true) => Outcome::Right,
-        (None, false) => Outcome::Wrong,
+        (None, VerdictArg::Right) => Outcome::Right,
+        (None, VerdictArg::Wrong) => Outcome::Wrong,
+        (None, VerdictArg::Checked) => Outcome::of_checks(record).ok_or_else(|| {
+            Failure::new(Exit::Usage, "no executable check of this record says whether its answer is right")
+        })?,
+    };
+    let was_right = match feedback.verdict {
+        VerdictArg::Right => true,
+        VerdictArg::Wrong => false,
+        VerdictArg::Checked => outcome == Outcome::Right,
     };
     file.change(|kept| {
         let learned = kept.learn_from(record, &outcome, feedback.again).map_err(|error| refused(&error))?;

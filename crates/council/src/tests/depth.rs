@@ -196,7 +196,7 @@ fn whoever_asks_for_express_gets_express() {
     let record = express(13).asked(|request| request.mode(ModeChoice::Express)).record();
     assert_eq!((record.mode, record.cost.calls, record.escalations.len()), (Mode::Express, 1, 0));
     assert!(record.confidence.p_correct.unwrap() < 0.8, "and hears how sure it is");
-    let streamed = express(13).asked(|request| request.never_take_back()).record();
+    let streamed = express(13).asked(async_orchestrator_core::TriageRequest::never_take_back).record();
     assert_eq!(
         (streamed.mode, streamed.escalations.len()),
         (Mode::Express, 0),

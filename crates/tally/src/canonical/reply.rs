@@ -61,7 +61,7 @@ fn last_occurrence(text: &str, marker: &str) -> Option<usize> {
 }
 
 /// The text up to the brace that closes the one before it.
-fn closed_by_brace(text: &str) -> Option<&str> {
+pub(super) fn closed_by_brace(text: &str) -> Option<&str> {
     let mut depth = 1_u32;
     for (at, c) in text.char_indices() {
         match c {

@@ -151,6 +151,39 @@ fn the_one_answer_of_an_express_run_is_counted() {
 }
 
 #[test]
+fn executable_checks_tell_an_outcome_where_they_can() {
+    use AnswerSource::{Express, Synthesis, WinnerVerbatim};
+
+    let checked = |kind: &str, source: AnswerSource, checks: &[(&str, bool, &str)]| {
+        let mut record = record(kind, &["A", "B"], "p1", &[]);
+        record.answer.source = source;
+        let check = |(name, ok, detail): &(&str, bool, &str)| async_orchestrator_core::Check {
+            name: (*name).to_owned(),
+            kind: CheckKind::Executable,
+            ok: *ok,
+            detail: (*detail).to_owned(),
+        };
+        record.validation.checks = checks.iter().map(check).collect();
+        Outcome::of_checks(&record)
+    };
+    let own = ("complete", true, "passed");
+    assert_eq!(checked("text", WinnerVerbatim, &[own]), None, "a complete text may be wrong");
+    assert_eq!(checked("text", Synthesis, &[own, ("compiles", true, "passed")]), Some(Outcome::Right));
+    assert_eq!(checked("text", Express, &[own, ("compiles", false, "E0308")]), Some(Outcome::Wrong));
+    assert_eq!(
+        checked("text", Synthesis, &[own, ("compiles", false, "E0308")]),
+        None,
+        "whose fault it is is not known"
+    );
+    assert_eq!(
+        checked("choice", Synthesis, &[own, ("arithmetic", false, "2 + 2 = 5")]),
+        Some(Outcome::Wrong)
+    );
+    assert_eq!(checked("text", Express, &[("complete", false, "cut")]), None);
+    assert_eq!(checked("text", Express, &[own, ("compiles", false, CHECK_LATE)]), None);
+}
+
+#[test]
 fn two_that_are_wrong_together_are_counted_as_a_pair() {
     let mut trust = Trust::default();
     learn_from(&mut trust, &record("choice", &["A", "B", "B"], "p2", &[]), &answer("A")).unwrap();

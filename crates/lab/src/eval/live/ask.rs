@@ -100,16 +100,7 @@ impl Contestant {
 /// Whether the decision is the answer: by exact rules for closed questions, by normalised spelling for others.
 fn is_right(record: &DecisionRecord, answer: &str) -> bool {
     let kind = record.triage.answer_kind;
-    let key = |text: &str| {
-        let said = Proposal {
-            answer_key: Some(text.to_owned()),
-            answer: String::new(),
-            claims: Vec::new(),
-            confidence: 0.5,
-            abstain: false,
-        };
-        canonical_key(kind, &said)
-    };
+    let key = |text: &str| canonical_key(kind, &Proposal::short(text));
     let Some(expected) = key(answer) else { return false };
     let given = record.answer.answer_key.as_deref().and_then(key);
     let in_full = || (kind == AnswerKind::Text).then(|| key(&record.answer.text)).flatten();

@@ -150,17 +150,10 @@ fn learned(options: &Options, others: &[Case]) -> Trust {
 
 /// The canonical form of a recorded answer; an answer that has none stands for itself.
 pub(super) fn key(kind: AnswerKind, answer: &str) -> String {
-    let said = Proposal {
-        answer_key: Some(answer.to_owned()),
-        answer: String::new(),
-        claims: Vec::new(),
-        confidence: 0.5,
-        abstain: false,
-    };
     if kind == AnswerKind::Literal && answer.trim().is_empty() {
         return String::from("''");
     }
-    canonical_key(kind, &said).unwrap_or_else(|| answer.to_owned())
+    canonical_key(kind, &Proposal::short(answer)).unwrap_or_else(|| answer.to_owned())
 }
 
 /// The form of each task's answers, from those that are right: whoever asks knows it.
@@ -173,16 +166,7 @@ fn kinds(set: &AnswerSet) -> BTreeMap<String, AnswerKind> {
     }
     let form = |answers: &Vec<&str>| {
         let reads = |kind: AnswerKind| {
-            let said = |answer: &&&str| {
-                let said = Proposal {
-                    answer_key: Some((**answer).to_owned()),
-                    answer: String::new(),
-                    claims: Vec::new(),
-                    confidence: 0.5,
-                    abstain: false,
-                };
-                canonical_key(kind, &said).is_some()
-            };
+            let said = |answer: &&&str| canonical_key(kind, &Proposal::short(**answer)).is_some();
             answers.iter().filter(said).count() as f64 >= OF_A_FORM * answers.len() as f64
         };
         [AnswerKind::Choice, AnswerKind::Number, AnswerKind::Boolean]

@@ -1,6 +1,6 @@
 //! A number that no decimal and no fraction writes exactly: `2√3`, `7 + \sqrt{11}`, `\frac{\pi}{4}`, infinity. In one spelling; nothing is reckoned.
 
-use crate::canonical::plain::straight;
+use crate::canonical::{plain::straight, reply::closed_by_brace};
 
 /// No such answer is longer, in characters of its spelling.
 const CHARS_MAX: usize = 64;
@@ -72,28 +72,13 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 /// `\frac{a}{b}` as `(a)/(b)`.
 fn fractions(text: &str) -> Option<String> {
     let mut text = text.to_owned();
-    while let Some(at) = text.find("\\frac{") {
-        let (numerator, after) = braced(&text[at + "\\frac".len()..])?;
-        let (denominator, rest) = braced(after)?;
-        text = format!("{}({numerator})/({denominator}){rest}", &text[..at]);
+    while let Some((before, after)) = text.split_once("\\frac{") {
+        let numerator = closed_by_brace(after)?;
+        let after = after[numerator.len() + 1..].strip_prefix('{')?;
+        let denominator = closed_by_brace(after)?;
+        text = format!("{before}({numerator})/({denominator}){}", &after[denominator.len() + 1..]);
     }
     Some(text)
-}
-
-/// What stands in the braces that `text` begins with, and what follows them.
-fn braced(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 0_i32;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return text.get(1..at).filter(|_| c == '}').map(|inside| (inside, &text[at + 1..]));
-        }
-    }
-    None
 }
 
 /// Without brackets around one number or letter, and without the sign of a product that is understood anyway.
