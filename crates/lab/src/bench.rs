@@ -13,6 +13,7 @@ mod raw;
 mod remembering;
 mod rounds;
 mod tally;
+mod triage;
 mod upstream;
 mod world;
 
@@ -24,7 +25,7 @@ use serde::Serialize;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// One part: `call`, `council`, `memory`, `policies` or `tally`; all of them if unset.
+    /// One part: `call`, `council`, `memory`, `policies`, `tally` or `triage`; all of them if unset.
     pub only: Option<String>,
     /// How many rounds of each comparison; the median counts.
     pub rounds: usize,
@@ -93,7 +94,7 @@ impl Sheet<'_> {
     }
 }
 
-const PARTS: [&str; 5] = ["call", "council", "memory", "policies", "tally"];
+const PARTS: [&str; 6] = ["call", "council", "memory", "policies", "tally", "triage"];
 
 /// Measures what `selection` names, and tells `show` each figure when it is there.
 ///
@@ -116,6 +117,7 @@ pub async fn run(selection: &Selection, mut show: impl FnMut(&Figure)) -> Result
             "council" => council::run(rounds, &mut sheet).await?,
             "memory" => memory::run(&mut sheet)?,
             "tally" => tally::run(&mut sheet)?,
+            "triage" => triage::run(&mut sheet),
             _ => policies::run(&mut sheet).await?,
         }
     }

@@ -25,10 +25,11 @@ const RULES_CERTAIN: f64 = 0.9;
 pub fn decide(request: &TriageRequest) -> TriageDecision {
     let text = Text::of(&request.query);
     let scan = Scan::of(&text.plain);
-    let task = task(&text.plain, &scan);
+    let options = options(&text.plain);
+    let task = task(options, &scan);
     let kind = match request.output_schema {
         Some(_) => AnswerKind::Json,
-        None => request.answer_kind.unwrap_or_else(|| answer_kind(&text.plain, &scan, task)),
+        None => request.answer_kind.unwrap_or_else(|| answer_kind(&text.plain, options, &scan, task)),
     };
     let field = field(&scan, task);
     let letters = text.letters + request.context.as_deref().map_or(0.0, letters_estimated);
@@ -86,7 +87,7 @@ fn free_choice(task: Task, risk: Risk, by_rule: f64, judgement: Option<&Judgemen
 }
 
 /// The task in force. A first word that carries a text over binds: what follows is material. Else the most demanding task that is asked for.
-fn task(plain: &str, scan: &Scan) -> Task {
+fn task(options: usize, scan: &Scan) -> Task {
     if scan.operations > 0 && scan.words <= ARITHMETIC_WORDS_MAX && scan.code_fences == 0 {
         return Task::Arithmetic;
     }
@@ -103,7 +104,7 @@ fn task(plain: &str, scan: &Scan) -> Task {
         .copied()
         .fold(first, |best, task| if task.nature().steps > best.nature().steps { task } else { best });
     // The options of a choice are not tasks, and a choice between them is no design.
-    if options(plain) >= 2 {
+    if options >= 2 {
         return if is_calculation(scan, Task::Fact) { Task::Calculation } else { Task::Question };
     }
     if is_calculation(scan, demanding) { Task::Calculation } else { demanding }

@@ -2,14 +2,18 @@
 
 use async_orchestrator_core::AnswerKind;
 
-use crate::{scan::Scan, task::Task};
+use crate::{
+    scan::Scan,
+    task::{Field, Task},
+};
 
 /// The form of the answer to a question without a schema of its own.
-pub(crate) fn answer_kind(plain: &str, scan: &Scan, task: Task) -> AnswerKind {
-    if options(plain) >= 2 && !task.carries_over() {
+pub(crate) fn answer_kind(plain: &str, options: usize, scan: &Scan, task: Task) -> AnswerKind {
+    if options >= 2 && !task.carries_over() {
         return AnswerKind::Choice;
     }
-    if asks_what_a_program_yields(plain) {
+    // Whoever asks what a program yields speaks of code, which the scan has seen; the phrases are looked for only then.
+    if scan.cues_of(Field::Software) > 0 && asks_what_a_program_yields(plain) {
         return AnswerKind::Literal;
     }
     if !task.may_be_closed() {
@@ -59,22 +63,23 @@ fn asks_what_a_program_yields(plain: &str) -> bool {
 /// How many options from A on the question offers: `A)`, `(A)` anywhere, `A.` and `A:` at the beginning of a line.
 pub(crate) fn options(plain: &str) -> usize {
     let mut expected = b'a';
-    let mut previous = '\n';
-    for (at, c) in plain.char_indices() {
-        if c == char::from(expected) && !previous.is_alphanumeric() {
-            let (before, rest) = (&plain[..at], &plain[at + 1..]);
-            let listed = previous == '\n' && (rest.starts_with(". ") || rest.starts_with(": "));
-            // f(a) is a call, not an option.
-            let called =
-                before.strip_suffix('(').is_some_and(|before| before.ends_with(char::is_alphanumeric));
-            if (rest.starts_with(')') && matches!(previous, '(' | ' ' | '\n') && !called) || listed {
-                expected += 1;
-                if expected > b'z' {
-                    break;
-                }
+    let mut from = 0;
+    while let Some(at) = plain[from..].find(char::from(expected)).map(|found| from + found) {
+        from = at + 1;
+        let (before, rest) = (&plain[..at], &plain[from..]);
+        let previous = before.chars().next_back().unwrap_or('\n');
+        if previous.is_alphanumeric() {
+            continue;
+        }
+        let listed = previous == '\n' && (rest.starts_with(". ") || rest.starts_with(": "));
+        // f(a) is a call, not an option.
+        let called = before.strip_suffix('(').is_some_and(|before| before.ends_with(char::is_alphanumeric));
+        if (rest.starts_with(')') && matches!(previous, '(' | ' ' | '\n') && !called) || listed {
+            expected += 1;
+            if expected > b'z' {
+                break;
             }
         }
-        previous = c;
     }
     usize::from(expected - b'a')
 }

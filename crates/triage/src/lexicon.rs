@@ -66,6 +66,10 @@ struct Lexicon {
     entries: Vec<Entry>,
     /// The first eight bytes of each entry: close together, so that the search touches little memory.
     keys: Vec<u64>,
+    /// Where the entries begin that start with each byte or a later one, and behind them the end.
+    starts: [usize; 257],
+    /// A mark for each beginning of three bytes that some entry has, by a hash, and for each of one or two bytes with any third: most words begin like none.
+    beginnings: Vec<bool>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(table::TABLE));
@@ -96,13 +100,43 @@ impl Lexicon {
             }
             entries[index].parent = parent;
         }
-        let keys = entries.iter().map(|entry| key(entry.text)).collect();
-        Self { entries, keys }
+        let keys: Vec<u64> = entries.iter().map(|entry| key(entry.text)).collect();
+        let first = |entry: &Entry| entry.text.bytes().next().map_or(0, usize::from);
+        let starts = std::array::from_fn(|byte| entries.partition_point(|entry| first(entry) < byte));
+        let mut beginnings = vec![false; BEGINNINGS];
+        let any = || 0..=u8::MAX;
+        for entry in &entries {
+            match *entry.text.as_bytes() {
+                [one, two, three, ..] => beginnings[beginning(one, two, three)] = true,
+                [one, two] => {
+                    for three in any() {
+                        beginnings[beginning(one, two, three)] = true;
+                    }
+                }
+                [only] => {
+                    for (two, three) in any().flat_map(|two| any().map(move |three| (two, three))) {
+                        beginnings[beginning(only, two, three)] = true;
+                    }
+                }
+                [] => {}
+            }
+        }
+        Self { entries, keys, starts, beginnings }
     }
 
     fn find(&self, rest: &str) -> Option<&Entry> {
+        // What begins otherwise is no beginning of the text.
+        let bytes = rest.as_bytes();
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let first = *bytes.first()?;
+        if !self.beginnings[beginning(first, byte(1), byte(2))] {
+            return None;
+        }
+        let first = usize::from(first);
+        let (from, to) = (self.starts[first], self.starts[first + 1]);
         let wanted = key(rest);
-        let mut candidate = self.keys.partition_point(|key| *key <= wanted).checked_sub(1);
+        let before = self.keys[from..to].partition_point(|key| *key <= wanted);
+        let mut candidate = before.checked_sub(1).map(|last| from + last);
         while let Some(index) = candidate {
             let entry = &self.entries[index];
             if let Some(after) = rest.strip_prefix(entry.text) {
@@ -119,6 +153,16 @@ impl Lexicon {
         }
         None
     }
+}
+
+/// The places in the table of beginnings: few enough to stay close at hand.
+const BEGINNINGS: usize = 1 << 15;
+
+/// The place of three bytes in that table.
+fn beginning(one: u8, two: u8, three: u8) -> usize {
+    // Letters differ in their last five bits.
+    let bits = |byte: u8| usize::from(byte & 31);
+    bits(one) | bits(two) << 5 | bits(three) << 10
 }
 
 /// The first eight bytes as a number that sorts as they do; zeros where there are fewer.

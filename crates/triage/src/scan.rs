@@ -89,8 +89,16 @@ impl Scan {
             previous = c;
         }
         // A fence that is never closed still holds code.
-        scan.code_fences = plain.matches("```").count().div_ceil(2);
+        if plain.contains('`') {
+            scan.code_fences = plain.matches("```").count().div_ceil(2);
+        }
         scan
+    }
+
+    /// How many cues of `field` were found.
+    pub(crate) fn cues_of(&self, field: Field) -> usize {
+        let place = Field::ALL.iter().position(|known| *known == field);
+        place.map_or(0, |at| self.fields[at].count)
     }
 
     fn note(&mut self, cue: Cue, word: &str, clause: Clause, opens: bool) {
@@ -123,6 +131,9 @@ impl Scan {
 
     /// Counts what is no word: sentences, questions, list items, numbers, operators.
     fn shape(&mut self, plain: &str, at: usize, c: char, previous: char) {
+        if c.is_ascii_lowercase() || c == ' ' {
+            return;
+        }
         let rest = &plain[at + c.len_utf8()..];
         match c {
             '?' | '？' => self.questions += 1,

@@ -64,11 +64,33 @@ fn letters(text: &str) -> f64 {
     text.chars().map(|c| if is_ideograph(c) { LETTERS_PER_IDEOGRAPH } else { 1.0 }).sum()
 }
 
+/// Appends `part`, which is ASCII, in the plain form: byte by byte, as most questions can be read.
+fn push_ascii(plain: &mut String, part: &str) {
+    let mut bytes = std::mem::take(plain).into_bytes();
+    for byte in part.bytes() {
+        match byte {
+            b'\n' => bytes.push(b'\n'),
+            b' ' | b'\t' | b'\r' | 0x0b | 0x0c => {
+                if !matches!(bytes.last(), Some(b' ' | b'\n')) {
+                    bytes.push(b' ');
+                }
+            }
+            other => bytes.push(other.to_ascii_lowercase()),
+        }
+    }
+    // What was text before and what is ASCII make text.
+    *plain = String::from_utf8(bytes).unwrap_or_default();
+}
+
 fn plain<const N: usize>(parts: [&str; N]) -> String {
     let mut plain = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
     for part in parts {
         if !plain.is_empty() {
             plain.push('\n');
+        }
+        if part.is_ascii() {
+            push_ascii(&mut plain, part);
+            continue;
         }
         for c in part.chars() {
             match c {

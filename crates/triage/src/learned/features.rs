@@ -4,7 +4,7 @@
 
 use super::{
     names::COUNT,
-    tally::{Tally, Vocabulary},
+    tally::{Tally, Vocabulary, Words},
     tokens::{CAPITAL, Kind, Reading, Token},
     words::{HOW, WHAT, WHICH, WHO, WHY, hash},
 };
@@ -31,9 +31,13 @@ impl Features {
         let reading = Reading::of(text);
         let stem = Tally::of(reading.stem());
         let options = Tally::of(reading.options());
-        let words = Vocabulary::of(reading.stem());
-        let all_words =
-            if reading.options().is_empty() { words.clone() } else { Vocabulary::of(reading.all()) };
+        let stem_words = Words::of(reading.stem());
+        let words = Vocabulary::of(&stem_words);
+        let all_words = if reading.options().is_empty() {
+            words.clone()
+        } else {
+            Vocabulary::of(&stem_words.with(&Words::of(reading.options())))
+        };
         let mut dense = [0.0; COUNT];
         let mut at = 0;
         let mut put = |values: &[f64]| {
@@ -300,9 +304,21 @@ fn buckets(tokens: &[Token], numbers: &[u64; 4]) -> Vec<u16> {
         let folded = hash ^ (hash >> 32) ^ (hash >> 47);
         u16::try_from(folded & ((1 << BUCKET_BITS) - 1)).unwrap_or(0)
     };
-    let mut buckets: Vec<u16> = tokens.iter().map(bucket).collect();
-    buckets.sort_unstable();
-    buckets.dedup();
+    // A mark a bucket: with as many tokens as a question has this is less work than sorting.
+    let mut marked = [0_u64; 1 << (BUCKET_BITS - 6)];
+    for token in tokens {
+        let bucket = usize::from(bucket(token));
+        marked[bucket >> 6] |= 1 << (bucket & 63);
+    }
+    let mut buckets = Vec::with_capacity(tokens.len());
+    for (at, marks) in marked.iter().enumerate() {
+        let mut left = *marks;
+        while left != 0 {
+            let bucket = (at << 6) + left.trailing_zeros() as usize;
+            buckets.extend(u16::try_from(bucket));
+            left &= left - 1;
+        }
+    }
     buckets
 }
 

@@ -134,11 +134,39 @@ pub(crate) struct Vocabulary {
     pub(crate) content_most: usize,
 }
 
-impl Vocabulary {
+/// The words of a section, sorted, each with whether it carries content.
+#[derive(Clone, Debug)]
+pub(crate) struct Words(Vec<(u64, bool)>);
+
+impl Words {
     pub(crate) fn of(tokens: &[Token]) -> Self {
         let words = tokens.iter().filter(|token| token.kind == Kind::Word);
         let mut words: Vec<(u64, bool)> = words.map(|token| (token.hash, token.marks & STOP == 0)).collect();
         words.sort_unstable();
+        Self(words)
+    }
+
+    /// Those of both sections, sorted: what is in order already need not be sorted again.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let (mut one, mut two) = (self.0.as_slice(), other.0.as_slice());
+        let mut words = Vec::with_capacity(one.len() + two.len());
+        while let ([first, rest @ ..], [second, others @ ..]) = (one, two) {
+            if first <= second {
+                words.push(*first);
+                one = rest;
+            } else {
+                words.push(*second);
+                two = others;
+            }
+        }
+        words.extend_from_slice(one);
+        words.extend_from_slice(two);
+        Self(words)
+    }
+}
+
+impl Vocabulary {
+    pub(crate) fn of(Words(words): &Words) -> Self {
         let mut vocabulary = Self { distinct: Vec::with_capacity(words.len()), ..Self::default() };
         for same in words.chunk_by(|one, two| one == two) {
             let (hash, is_content) = same[0];
