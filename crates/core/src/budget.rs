@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::MicroUsd;
 
 /// An amount of money and of tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
     /// Money.
     pub cost: MicroUsd,
@@ -113,6 +115,13 @@ impl BudgetLedger {
     /// What the finished calls took.
     pub fn settled(&self) -> Spending {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).settled
+    }
+
+    /// Raises what was spent to `spent`, where that is more: a run that is gone on with begins with what it had spent before.
+    pub fn spent_before(&self, spent: Spending) {
+        let mut purse = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        purse.settled.cost = purse.settled.cost.max(spent.cost);
+        purse.settled.tokens = purse.settled.tokens.max(spent.tokens);
     }
 
     /// Sets `amount` aside.

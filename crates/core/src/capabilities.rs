@@ -2,10 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{LikelihoodJudge, ModelRef, Price};
 
 /// How a target is brought to answer in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StructuredOutput {
     /// It takes a JSON schema and keeps to it.
@@ -17,7 +20,8 @@ pub enum StructuredOutput {
 }
 
 /// Which form of the prompts a target understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PromptStyle {
     /// The full role prompts.
     Full,

@@ -11,7 +11,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptLimits, BudgetLedger, Clock, Deadline, Event, EventKind, Observer, Reuse, Role, SeatId};
+use crate::{
+    AttemptLimits, BudgetLedger, Clock, Deadline, Event, EventKind, Observer, Reuse, Role, SeatId,
+    TraceContext,
+};
 
 /// The name of one run, unique over machines (a UUID of version 7 in the facade; any text in tests).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,6 +49,7 @@ struct Sink {
     clock: Option<Arc<dyn Clock>>,
     sequence: AtomicU64,
     observers: Vec<Arc<dyn Observer>>,
+    trace: Option<TraceContext>,
 }
 
 impl EventSink {
@@ -56,23 +60,50 @@ impl EventSink {
         clock: Arc<dyn Clock>,
         observers: Vec<Arc<dyn Observer>>,
     ) -> Self {
-        Self(Arc::new(Sink { run, started, clock: Some(clock), sequence: AtomicU64::new(0), observers }))
+        Self::within(run, started, clock, observers, None)
+    }
+
+    /// The same for a run that stands in its caller's trace.
+    pub fn within(
+        run: RunId,
+        started: Instant,
+        clock: Arc<dyn Clock>,
+        observers: Vec<Arc<dyn Observer>>,
+        trace: Option<TraceContext>,
+    ) -> Self {
+        let sequence = AtomicU64::new(0);
+        Self(Arc::new(Sink { run, started, clock: Some(clock), sequence, observers, trace }))
     }
 
     /// A sink that nobody listens to.
     pub fn silent(run: RunId, started: Instant) -> Self {
-        Self(Arc::new(Sink { run, started, clock: None, sequence: AtomicU64::new(0), observers: Vec::new() }))
+        let sequence = AtomicU64::new(0);
+        Self(Arc::new(Sink { run, started, clock: None, sequence, observers: Vec::new(), trace: None }))
     }
 
     /// Hands `kind` to every observer, stamped with the run, the time since its start and the next number.
     pub fn emit(&self, seat: Option<SeatId>, kind: EventKind) {
+        self.emit_of(seat, None, kind);
+    }
+
+    /// Whether nobody listens: then nothing need be prepared for an event.
+    pub fn is_silent(&self) -> bool {
+        self.0.observers.is_empty()
+    }
+
+    /// The caller's trace.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.trace.as_ref()
+    }
+
+    fn emit_of(&self, seat: Option<SeatId>, call: Option<&Arc<str>>, kind: EventKind) {
         let sink = &*self.0;
         if sink.observers.is_empty() {
             return;
         }
         let at_ms = sink.clock.as_ref().map_or(0, |clock| millis_between(sink.started, clock.now()));
         let sequence = sink.sequence.fetch_add(1, Ordering::Relaxed);
-        let event = Event { run: sink.run.clone(), sequence, at_ms, seat, kind };
+        let event = Event { run: sink.run.clone(), sequence, at_ms, seat, call: call.cloned(), kind };
         for observer in &sink.observers {
             observer.observe(&event);
         }
@@ -201,6 +232,6 @@ impl CallContext {
 
     /// Emits an event of this call's seat.
     pub fn emit(&self, kind: EventKind) {
-        self.events.emit(Some(self.seat), kind);
+        self.events.emit_of(Some(self.seat), Some(&self.call), kind);
     }
 }

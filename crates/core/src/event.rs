@@ -1,8 +1,13 @@
 //! What happens in a run, as typed events. The live view, logs, metrics and history are readers of these and of nothing else.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, ModelRef, Role, RunId, SeatId, Stage, Status, TriageDecision, Usage, Verdict};
+use crate::{
+    Cause, MicroUsd, ModelRef, Role, RunId, RunSummary, SeatId, Served, Stage, TraceContext, TriageDecision,
+    Usage, Verdict,
+};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +21,9 @@ pub struct Event {
     /// The seat that it concerns.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seat: Option<SeatId>,
+    /// The name of the call that it belongs to, such as `proposer-1/propose`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call: Option<Arc<str>>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -30,6 +38,14 @@ pub enum EventKind {
     RunStarted {
         /// The seats and the first model of each.
         seats: Vec<PlannedSeat>,
+        /// The caller's trace, where there is one. Never written down.
+        #[serde(skip)]
+        trace: Option<TraceContext>,
+    },
+    /// The run goes on where its process ended: what its journal holds is not asked again.
+    Resumed {
+        /// How many finished calls the journal holds.
+        calls: u64,
     },
     /// The mode and the depth were decided.
     Triaged {
@@ -54,6 +70,23 @@ pub enum EventKind {
         target: ModelRef,
         /// The attempt's number within its call, from 1.
         attempt: u32,
+    },
+    /// One attempt ended well.
+    AttemptFinished {
+        /// The model.
+        target: ModelRef,
+        /// The attempt's number within its call, from 1.
+        attempt: u32,
+        /// Its tokens.
+        usage: Usage,
+        /// What it cost; `None` if the model's price is unknown.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        cost: Option<MicroUsd>,
+        /// Milliseconds from its begin to the first piece of text; streamed calls only.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        first_token_ms: Option<u64>,
+        /// How long it took.
+        took_ms: u64,
     },
     /// One attempt failed; what follows is the next attempt or the seat's failure.
     AttemptFailed {
@@ -94,6 +127,11 @@ pub enum EventKind {
         /// Why, for people.
         why: String,
     },
+    /// The run could not be written to its journal or its history; it goes on, and its answer comes all the same.
+    NotKept {
+        /// Why, for people.
+        why: String,
+    },
     /// The next piece of a seat's text. Never journaled.
     Delta {
         /// The text.
@@ -112,8 +150,19 @@ pub enum EventKind {
         target: ModelRef,
         /// Its tokens.
         usage: Usage,
+        /// Where the reply comes from.
+        #[serde(default, skip_serializing_if = "Served::is_live")]
+        served: Served,
         /// How long it took.
         took_ms: u64,
+    },
+    /// What a seat said stands in the journal: it was asked before the run was interrupted, and is not asked again.
+    RoleRecalled {
+        /// What it was about.
+        stage: Stage,
+        /// The model that answered; `None` where the call had come to nothing.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        target: Option<ModelRef>,
     },
     /// A seat's call came to nothing.
     RoleFailed {
@@ -173,8 +222,9 @@ pub enum EventKind {
     },
     /// The run ended with an answer; the record is complete.
     Completed {
-        /// How complete the council was.
-        status: Status,
+        /// The run in short.
+        #[serde(flatten)]
+        summary: Box<RunSummary>,
     },
     /// The run ended without an answer.
     Failed {

@@ -1,11 +1,14 @@
 //! The ports to durable storage: the journal of a run while it happens, and the history of finished ones.
-//!
-//! Reading a journal back (to resume a run) joins with the crate that stores it.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecisionRecord, RoleOutcome, RunId, TriageDecision, TriageRequest};
+use crate::{
+    DecisionRecord, NotCanonical, RoleOutcome, RunId, RunSetup, Spending, TriageDecision, TriageRequest,
+    canonical_json, content_hash,
+};
 
 /// One entry of a run's journal. The entries of a run form a chain: each names the hash of the one before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +17,45 @@ pub struct JournalEntry {
     pub index: u64,
     /// The hash of the entry before it; of the run's id for the first.
     pub previous: String,
+    /// Milliseconds from the start of the run.
+    pub at_ms: u64,
     /// What happened.
     pub body: JournalBody,
+}
+
+/// An entry with the exact text that its hash covers: whoever keeps the text can prove that it is unaltered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SealedEntry {
+    entry: JournalEntry,
+    json: String,
+    hash: String,
+}
+
+impl SealedEntry {
+    /// Seals `entry`.
+    ///
+    /// # Errors
+    /// If it does not serialise.
+    pub fn seal(entry: JournalEntry) -> Result<Self, NotCanonical> {
+        let json = canonical_json(&entry)?;
+        let hash = content_hash(json.as_bytes());
+        Ok(Self { entry, json, hash })
+    }
+
+    /// The entry.
+    pub const fn entry(&self) -> &JournalEntry {
+        &self.entry
+    }
+
+    /// Its canonical JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The hash of [`SealedEntry::json`]: what the next entry names as its previous one.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
 }
 
 /// What a journal entry says. Everything that a replay must not read anew (time, order, answers) stands here.
@@ -31,6 +71,8 @@ pub enum JournalBody {
         wall_ms: u64,
         /// The seed of every order that the run draws.
         seed: u64,
+        /// The hash of the [`RunSetup`] under which it runs.
+        setup: String,
     },
     /// The mode was decided.
     Triaged {
@@ -41,10 +83,17 @@ pub enum JournalBody {
     Arrived {
         /// The call's name.
         call: String,
+        /// The hash of its prompt.
+        prompt_hash: String,
         /// Its outcome.
-        outcome: Box<RoleOutcome>,
-        /// Milliseconds from the start of the run to the outcome's arrival.
-        at_ms: u64,
+        outcome: Arc<RoleOutcome>,
+        /// What the run had spent by then, failed and dropped calls included.
+        spent: Spending,
+    },
+    /// The executable checks of a user looked at a result; their words are inputs like a model's.
+    Checked {
+        /// What each said, in order.
+        outcomes: Vec<CheckOutcome>,
     },
     /// The proposals were fixed and may be read from here on.
     Revealed {
@@ -56,6 +105,23 @@ pub enum JournalBody {
         /// The hash of the decision.
         decision_hash: String,
     },
+    /// The run ended without an answer.
+    Failed {
+        /// Why, for people.
+        why: String,
+    },
+}
+
+/// What a user's executable check said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// The result holds.
+    Passed,
+    /// It does not, and why.
+    Broken(String),
+    /// The check did not end in time.
+    Late,
 }
 
 /// Writing or reading durable storage failed.
@@ -74,22 +140,103 @@ impl StoreError {
     }
 }
 
+/// What became of asking to go on with a run.
+#[derive(Debug)]
+pub enum Takeover {
+    /// It is the caller's now; these are its entries so far.
+    Taken(Vec<JournalEntry>),
+    /// Another process, or another task of this one, is running it.
+    Running,
+    /// It ended.
+    Ended,
+    /// No such run is known.
+    Unknown,
+}
+
+/// A run that was begun and has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The run.
+    pub run: RunId,
+    /// When it began, in milliseconds since 1970.
+    pub began_ms: u64,
+    /// The question, where content is kept.
+    pub question: String,
+    /// How many of its calls are finished.
+    pub calls: u64,
+    /// How it stands.
+    pub state: Unended,
+}
+
+/// How an unfinished run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unended {
+    /// Somebody is running it now.
+    Running,
+    /// Its process ended in the middle.
+    Interrupted,
+    /// Its caller went away; it is gone on with only where somebody asks for it.
+    Left,
+}
+
 /// Keeps the entries of runs as they happen.
+///
+/// Whoever appends the first entry of a run holds the run until it ends or its process does.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Makes `entry` of `run` durable before it returns.
+    /// Makes `entry` of `run` durable before it returns. Entries of one run are appended in the order in which the futures are first polled;
+    /// several may be under way at once.
     ///
     /// # Errors
-    /// If it could not be made durable; the run then ends with that error instead of going on unrecorded.
-    async fn append(&self, run: &RunId, entry: &JournalEntry) -> Result<(), StoreError>;
+    /// If it could not be made durable.
+    async fn append(&self, run: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError>;
+
+    /// Keeps `setup` under its hash, for the runs whose first entry names it. Called before every such entry; it is kept once.
+    ///
+    /// # Errors
+    /// If it could not be kept.
+    async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError>;
+
+    /// The setup with this hash.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError>;
+
+    /// Takes over a run that has not ended and that nobody runs.
+    ///
+    /// # Errors
+    /// If the journal cannot be read or written.
+    async fn claim(&self, run: &RunId) -> Result<Takeover, StoreError>;
+
+    /// The entries of a run, ended or not; none if it is unknown.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError>;
+
+    /// The runs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
+
+    /// Takes note that the caller of `run` went away before it ended. It must return at once.
+    fn leave(&self, run: &RunId);
 }
 
 /// Keeps the records of finished runs.
 #[async_trait]
 pub trait HistoryStore: Send + Sync {
-    /// Keeps `record`.
+    /// Keeps `record`, the answer to `request`. To keep it again under the same run is no error and changes nothing.
     ///
     /// # Errors
-    /// If it could not be kept.
-    async fn keep(&self, record: &DecisionRecord) -> Result<(), StoreError>;
+    /// If it could not be kept; the answer is given all the same.
+    async fn keep(&self, request: &TriageRequest, record: &DecisionRecord) -> Result<(), StoreError>;
+
+    /// The record of `run`, as far as its content is kept.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError>;
 }

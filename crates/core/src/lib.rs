@@ -27,10 +27,12 @@ mod provider_error;
 mod record;
 mod reply_schema;
 mod role;
+mod setup;
 mod shared_state;
 mod stages;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+mod trace;
 mod triage;
 mod usage;
 
@@ -51,23 +53,28 @@ pub use deliberation::{
 pub use error::{Cause, ErrorKind, Fault, Guard, TimeoutPhase};
 pub use event::{Event, EventKind, Observer, PlannedSeat};
 pub use hash::{NotCanonical, canonical_hash, canonical_json, canonical_text, content_hash, prompt_hash};
-pub use journal::{HistoryStore, Journal, JournalBody, JournalEntry, StoreError};
+pub use journal::{
+    CheckOutcome, HistoryStore, Journal, JournalBody, JournalEntry, SealedEntry, StoreError, Takeover,
+    Unended, Unfinished,
+};
 pub use money::{InvalidAmount, MicroUsd, Price};
 pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvider};
 pub use provider_error::{ProviderError, RetryAdvice};
 pub use record::{
     Absence, Answer, AnswerSource, BallotFlag, BallotRecord, Check, CheckKind, Confidence, ConfidenceBasis,
     CostRecord, DECISION_SCHEMA, DecisionRecord, Dissent, DoNoHarm, Escalation, LogRecord, ProposalRecord,
-    RejectedClaim, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord, TimingRecord, UnclearCause,
-    ValidationRecord, Verdict, Versions,
+    RejectedClaim, RunSummary, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord, TimingRecord,
+    UnclearCause, ValidationRecord, Verdict, Versions,
 };
 pub use reply_schema::ReplySchema;
 pub use role::{InvalidModelRef, ModelRef, Role, RoleDefinition, SeatId, UnknownRole};
+pub use setup::{ModelSetup, RunSetup, SeatSetup};
 pub use shared_state::{
     AccountId, Ailment, Charge, HealthNote, HealthSubject, KeptAnswer, Measure, PurseId, SharedState,
     UseNote, WriterId,
 };
 pub use stages::{InvalidStages, Stages};
+pub use trace::{InvalidTraceContext, SpanId, TraceContext, TraceId};
 pub use triage::{
     AnswerKind, AnswerType, Domain, InvalidDomain, Mode, ModeChoice, Risk, TriageDecision, TriageRequest,
     UnknownAnswerKind, UnknownMode,

@@ -3,6 +3,7 @@
 //! Its JSON form is published as `docs/schemas/decision.schema.json`.
 
 mod parts;
+mod summary;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub use parts::{
     BallotFlag, BallotRecord, Check, CheckKind, Dissent, DoNoHarm, ProposalRecord, RejectedClaim,
     SynthesisRecord, UnclearCause, ValidationRecord, Verdict,
 };
+pub use summary::RunSummary;
 
 /// The version of the record's form.
 pub const DECISION_SCHEMA: &str = "ao/decision/1";
@@ -230,6 +232,9 @@ pub struct LogRecord {
     pub head: String,
     /// The hash of this record without run id, parent, timing, cost, log and the times of its attempts: what a replay must reproduce.
     pub decision_hash: String,
+    /// Why the journal is not on disk as a whole, where that is so: such a run could not have been resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
 }
 
 /// An escalation: what was done because the first election left doubt.

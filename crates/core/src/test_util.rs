@@ -3,14 +3,17 @@
 mod manual_clock;
 mod scripted;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 pub use manual_clock::ManualClock;
 pub use scripted::{Script, ScriptedProvider};
 
 use crate::{
-    CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, HistoryStore, Journal,
-    JournalEntry, LlmProvider, Observer, ProviderError, RunId, StoreError,
+    CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, DecisionRecord, HistoryStore,
+    Journal, JournalEntry, LlmProvider, Observer, ProviderError, RunId, RunSetup, SealedEntry, StoreError,
+    Takeover, TriageRequest, Unfinished,
 };
 
 mockall::mock! {
@@ -49,7 +52,13 @@ mockall::mock! {
 
     #[async_trait]
     impl Journal for Journal {
-        async fn append(&self, run: &RunId, entry: &JournalEntry) -> Result<(), StoreError>;
+        async fn append(&self, run: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError>;
+        async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError>;
+        async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError>;
+        async fn claim(&self, run: &RunId) -> Result<Takeover, StoreError>;
+        async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError>;
+        async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
+        fn leave(&self, run: &RunId);
     }
 }
 
@@ -60,6 +69,11 @@ mockall::mock! {
 
     #[async_trait]
     impl HistoryStore for HistoryStore {
-        async fn keep(&self, record: &crate::DecisionRecord) -> Result<(), StoreError>;
+        async fn keep(
+            &self,
+            request: &TriageRequest,
+            record: &DecisionRecord,
+        ) -> Result<(), StoreError>;
+        async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError>;
     }
 }

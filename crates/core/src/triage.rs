@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, time::Duration}
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{MicroUsd, OnBroken, Reuse, Stages};
+use crate::{MicroUsd, OnBroken, Reuse, Stages, TraceContext};
 
 /// How much deliberation the caller wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -167,6 +167,9 @@ pub struct TriageRequest {
     /// What form the answer has; unset, triage finds out. An output schema makes it JSON in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_kind: Option<AnswerKind>,
+    /// The caller's trace. It is no part of the question: it is not hashed, not written down and not resumed with the run.
+    #[serde(skip)]
+    pub trace: Option<TraceContext>,
 }
 
 impl TriageRequest {
@@ -243,6 +246,13 @@ impl TriageRequest {
     #[must_use]
     pub fn answer_kind(mut self, kind: AnswerKind) -> Self {
         self.answer_kind = Some(kind);
+        self
+    }
+
+    /// Puts the run into its caller's trace.
+    #[must_use]
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 

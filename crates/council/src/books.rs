@@ -9,15 +9,14 @@ use std::{
 
 use async_orchestrator_core::{
     Absence, Alarm, Attempt, AttemptOutcome, Cause, Completion, CostRecord, Deadline, EventKind,
-    FinishReason, JournalBody, MicroUsd, ModelRef, Role, RoleOutcome, SeatId, Served, Stage, StatusDetail,
-    TimingRecord, Usage, millis_between,
+    FinishReason, MicroUsd, ModelRef, Role, RoleOutcome, SeatId, Served, Stage, StatusDetail, TimingRecord,
+    Usage,
 };
 use futures_util::{StreamExt, stream::SelectAll};
 
 use crate::{
     CouncilError, Panel, SeatFailure,
     fan_out::{Arrival, Asked, Line},
-    log::RunLog,
     reply::Unreadable,
 };
 
@@ -25,7 +24,6 @@ pub(crate) use prepared::{Prepared, Turn};
 
 /// The books of one run.
 pub(crate) struct Books {
-    pub(crate) log: RunLog,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) prompts: BTreeMap<String, String>,
     pub(crate) answered_by: BTreeMap<SeatId, ModelRef>,
@@ -61,9 +59,8 @@ pub(crate) enum Wait {
 }
 
 impl Books {
-    pub(crate) fn open(log: RunLog) -> Self {
+    pub(crate) fn open() -> Self {
         Self {
-            log,
             attempts: Vec::new(),
             prompts: BTreeMap::new(),
             answered_by: BTreeMap::new(),
@@ -111,7 +108,8 @@ impl Books {
             let seat = arrival.call.seat;
             let Some(at) = batch.iter().position(|prepared| prepared.seat == seat) else { continue };
             let (Some(prepared), Some(slot)) = (batch.get(at), results.get_mut(at)) else { continue };
-            let value = match &arrival.outcome {
+            let mut dependent = false;
+            let value = match &*arrival.outcome {
                 RoleOutcome::Failed(failure) => {
                     Err(SeatFailure { seat, cause: failure.cause, why: failure.why.clone() })
                 }
@@ -122,6 +120,7 @@ impl Books {
                         .filter(|_| slot.is_none() && self.ask_again)
                         .and_then(|text| prepared.repair(text, &unreadable.0));
                     if let Some(repair) = &repair {
+                        dependent = true;
                         arrivals.push(
                             line.fan_out(asked(panel, std::slice::from_ref(repair), "/repair"), deadline),
                         );
@@ -139,12 +138,17 @@ impl Books {
                     *first = Some(Gathered { seat, result: value, repaired, text });
                 }
             }
-            self.arrived(line, arrival).await?;
+            self.arrived(arrival)?;
             if wait == Wait::Enough {
                 break;
             }
+            if dependent {
+                // The second call is not polled before this: what it leans on is durable.
+                line.log.settle().await?;
+            }
         }
         drop(arrivals);
+        line.log.settle().await?;
         self.passed(batch.first().map(|first| first.stage), line.now().saturating_duration_since(started));
         let mut gathered = Vec::with_capacity(batch.len());
         for (prepared, result) in batch.iter().zip(results) {
@@ -175,10 +179,11 @@ impl Books {
         Gathered { seat: prepared.seat, result: Err(failure), repaired: false, text: None }
     }
 
-    pub(crate) async fn arrived(&mut self, line: &Line, arrival: Arrival) -> Result<(), CouncilError> {
-        let Arrival { call, outcome, .. } = arrival;
+    pub(crate) fn arrived(&mut self, arrival: Arrival) -> Result<(), CouncilError> {
+        let Arrival { call, outcome, entered } = arrival;
+        entered?;
         self.attempts.extend(outcome.trail().iter().cloned());
-        let spent = match &outcome {
+        let spent = match &*outcome {
             RoleOutcome::Answered(completion) => Some((completion.answered_by.clone(), completion.usage)),
             RoleOutcome::Judged(verdict) => Some((verdict.answered_by.clone(), verdict.usage)),
             RoleOutcome::Failed(_) => None,
@@ -202,9 +207,7 @@ impl Books {
             self.usage.push((model, usage));
         }
         self.prompts.insert(call.call.clone(), call.prompt_hash);
-        let at_ms = millis_between(line.events.started(), line.now());
-        let entry = JournalBody::Arrived { call: call.call, outcome: Box::new(outcome), at_ms };
-        self.log.append(entry).await.map(|_| ())
+        Ok(())
     }
 
     fn passed(&mut self, stage: Option<Stage>, took: Duration) {

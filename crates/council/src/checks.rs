@@ -5,7 +5,7 @@ mod arithmetic;
 use std::{pin::pin, sync::Arc};
 
 use async_orchestrator_core::{
-    Check, CheckKind, Clock, Deadline, FinishReason, UnclearCause, ValidationRecord, Verdict,
+    Check, CheckKind, CheckOutcome, Clock, Deadline, FinishReason, UnclearCause, ValidationRecord, Verdict,
 };
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
@@ -87,20 +87,31 @@ pub(crate) struct Checked {
 
 impl Subject<'_> {
     /// Runs every executable check, the caller's ones not past `deadline`.
-    pub(crate) async fn check(&self, clock: &dyn Clock, deadline: Deadline) -> Checked {
+    /// What the engine's own checks say.
+    pub(crate) fn check(&self) -> Checked {
         let mut checked = Checked::default();
-        checked.enter(COMPLETE, Some(complete(self.answer, self.finish)));
+        checked.enter(COMPLETE, outcome(complete(self.answer, self.finish)));
         if let Some(schema) = self.schema {
-            checked.enter(OUTPUT_SCHEMA, Some(schema.document(self.answer).map(|_| ())));
+            checked.enter(OUTPUT_SCHEMA, outcome(schema.document(self.answer).map(|_| ())));
         }
-        if let Some(outcome) = arithmetic::check(self.answer) {
-            checked.enter(ARITHMETIC, Some(outcome));
-        }
-        for checker in self.checkers {
-            let outcome = in_time(checker.check(self.question, self.answer), clock, deadline).await;
-            checked.enter(checker.name(), outcome);
+        if let Some(said) = arithmetic::check(self.answer) {
+            checked.enter(ARITHMETIC, outcome(said));
         }
         checked
+    }
+
+    /// What the user's checks say, in order.
+    pub(crate) async fn asked(&self, clock: &dyn Clock, deadline: Deadline) -> Vec<CheckOutcome> {
+        let mut outcomes = Vec::with_capacity(self.checkers.len());
+        for checker in self.checkers {
+            let outcome = in_time(checker.check(self.question, self.answer), clock, deadline).await;
+            outcomes.push(match outcome {
+                Some(Ok(())) => CheckOutcome::Passed,
+                Some(Err(problem)) => CheckOutcome::Broken(problem),
+                None => CheckOutcome::Late,
+            });
+        }
+        outcomes
     }
 }
 
@@ -114,14 +125,14 @@ const OUTPUT_SCHEMA: &str = "output_schema";
 const ARITHMETIC: &str = "arithmetic";
 
 impl Checked {
-    fn enter(&mut self, name: &str, outcome: Option<Result<(), String>>) {
+    pub(crate) fn enter(&mut self, name: &str, outcome: CheckOutcome) {
         let (ok, detail) = match outcome {
-            Some(Ok(())) => (true, String::from("passed")),
-            Some(Err(problem)) => {
+            CheckOutcome::Passed => (true, String::from("passed")),
+            CheckOutcome::Broken(problem) => {
                 self.failures.push(format!("{name}: {problem}"));
                 (false, problem)
             }
-            None => {
+            CheckOutcome::Late => {
                 self.late = true;
                 (false, String::from(CHECK_LATE))
             }
@@ -142,6 +153,13 @@ impl Checked {
     pub(crate) fn alone(self, repairs: u32) -> ValidationRecord {
         let (verdict, unclear_cause) = self.verdict();
         ValidationRecord { verdict, unclear_cause, checks: self.checks, repairs }
+    }
+}
+
+fn outcome(said: Result<(), String>) -> CheckOutcome {
+    match said {
+        Ok(()) => CheckOutcome::Passed,
+        Err(problem) => CheckOutcome::Broken(problem),
     }
 }
 

@@ -4,19 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
     BudgetLedger, Ceilings, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal,
-    JournalBody, Mode, RunId, TallyRule, TriageDecision, TriageRequest,
+    JournalBody, JournalEntry, Mode, RunId, RunSummary, TallyRule, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_tally::Trust;
+use futures_util::FutureExt;
 
 use crate::{
-    Checker, CouncilError, Depth, InvalidRequest, Panel, Quorum,
+    Checker, CouncilError, Depth, InvalidPast, InvalidRequest, Panel, Quorum,
     books::Books,
     check_request,
     checks::OutputSchema,
     fan_out::Line,
-    log::RunLog,
+    log::{RunLog, Unrecorded},
+    past::{Beginning, Past, Rest},
+    replay::{JournalClock, retrace},
     run::{Run, Setting},
+    setup::Setup,
     trusted::Trusted,
 };
 
@@ -41,22 +45,68 @@ pub struct RunInputs {
     pub events: EventSink,
 }
 
+/// A run that was interrupted, read from its journal: what [`Council::resume`] goes on with.
+#[derive(Debug)]
+pub struct Resumption {
+    run: RunId,
+    past: Past,
+    beginning: Beginning,
+}
+
+impl Resumption {
+    /// Reads the journal of `run`.
+    ///
+    /// # Errors
+    /// If `entries` are no journal of it.
+    pub fn read(run: RunId, entries: Vec<JournalEntry>) -> Result<Self, InvalidPast> {
+        let (past, beginning) = Past::read(run.as_str(), entries, Rest::Asked)?;
+        Ok(Self { run, past, beginning })
+    }
+
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// What was asked.
+    pub fn request(&self) -> &TriageRequest {
+        &self.beginning.request
+    }
+
+    /// The hash of the setup under which it began.
+    pub fn setup(&self) -> &str {
+        &self.beginning.setup
+    }
+
+    /// How many finished calls its journal holds.
+    pub fn calls(&self) -> u64 {
+        self.past.calls()
+    }
+
+    /// How far into the run its last entry is.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.past.last_ms())
+    }
+}
+
 /// A council that can be asked again and again; it holds no state of any run.
 #[derive(Clone)]
 pub struct Council {
     panel: Panel,
     prompts: CollaborativePromptLibrary,
     clock: Arc<dyn Clock>,
-    quorum: Quorum,
-    trust: Option<Trusted>,
-    depth: Depth,
-    stop_at: Option<f64>,
-    rule: Option<TallyRule>,
-    ask_again: bool,
-    checkers: Vec<Arc<dyn Checker>>,
+    pub(crate) quorum: Quorum,
+    pub(crate) trust: Option<Trusted>,
+    pub(crate) depth: Depth,
+    pub(crate) stop_at: Option<f64>,
+    pub(crate) rule: Option<TallyRule>,
+    pub(crate) ask_again: bool,
+    pub(crate) checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
-    time_limit: Option<Duration>,
+    unrecorded: Unrecorded,
+    pub(crate) time_limit: Option<Duration>,
+    setup: Setup,
 }
 
 impl Council {
@@ -75,7 +125,9 @@ impl Council {
             checkers: Vec::new(),
             journal: None,
             history: None,
+            unrecorded: Unrecorded::default(),
             time_limit: None,
+            setup: Setup::default(),
         }
     }
 
@@ -83,6 +135,7 @@ impl Council {
     #[must_use]
     pub fn quorum(mut self, quorum: Quorum) -> Self {
         self.quorum = quorum;
+        self.setup = Setup::default();
         self
     }
 
@@ -101,6 +154,7 @@ impl Council {
     #[must_use]
     pub fn trust(mut self, trust: Arc<Trust>) -> Self {
         self.trust = Some(Trusted::new(trust));
+        self.setup = Setup::default();
         self
     }
 
@@ -108,6 +162,7 @@ impl Council {
     #[must_use]
     pub fn depth(mut self, depth: Depth) -> Self {
         self.depth = depth;
+        self.setup = Setup::default();
         self
     }
 
@@ -116,6 +171,7 @@ impl Council {
     #[must_use]
     pub fn stop_at(mut self, probability: f64) -> Self {
         self.stop_at = Some(probability);
+        self.setup = Setup::default();
         self
     }
 
@@ -124,6 +180,7 @@ impl Council {
     #[must_use]
     pub fn rule(mut self, rule: TallyRule) -> Self {
         self.rule = Some(rule).filter(|rule| SELECTABLE.contains(rule));
+        self.setup = Setup::default();
         self
     }
 
@@ -131,6 +188,7 @@ impl Council {
     #[must_use]
     pub fn ask_again(mut self, ask_again: bool) -> Self {
         self.ask_again = ask_again;
+        self.setup = Setup::default();
         self
     }
 
@@ -138,6 +196,7 @@ impl Council {
     #[must_use]
     pub fn checker(mut self, checker: Arc<dyn Checker>) -> Self {
         self.checkers.push(checker);
+        self.setup = Setup::default();
         self
     }
 
@@ -155,10 +214,18 @@ impl Council {
         self
     }
 
+    /// Says what a run does that cannot be written to its journal; it goes on unless this is said.
+    #[must_use]
+    pub fn unrecorded(mut self, unrecorded: Unrecorded) -> Self {
+        self.unrecorded = unrecorded;
+        self
+    }
+
     /// Limits the time of each run whose request sets no limit of its own.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self.setup = Setup::default();
         self
     }
 
@@ -187,33 +254,93 @@ impl Council {
     ///
     /// # Errors
     /// Only when nobody could answer, when the request cannot be asked, when it is strict and the quorum was not reached, or when the run
-    /// could not be recorded. A missing role is no error: the record names it.
+    /// could not be recorded and [`Unrecorded::Ends`] was chosen. A missing role is no error: the record names it.
     pub async fn run(
         &self,
         request: &TriageRequest,
         inputs: RunInputs,
     ) -> Result<DecisionRecord, CouncilError> {
         let events = inputs.events.clone();
-        let outcome = self.deliberate(request, inputs).await;
-        match &outcome {
-            Ok(record) => events.emit(None, EventKind::Completed { status: record.status }),
-            Err(error) => events.emit(None, EventKind::Failed { why: error.to_string() }),
+        told(&events, Box::pin(self.deliberate(request, inputs, &self.clock, None)).await)
+    }
+
+    /// Goes on with a run whose process ended in the middle: `entries` are its journal so far. What they hold is not asked again; a call that
+    /// was under way, or answered but not yet journaled, is. Given the same replies in the same order the decision is the same, to its hash, as
+    /// without the interruption.
+    ///
+    /// `events` begins where the journal ends: its start must lie [`Resumption::elapsed`] in the past, so that the run has as much time left as
+    /// it had then.
+    ///
+    /// # Errors
+    /// As for [`Council::run`]; [`CouncilError::Past`] if `entries` are no journal of this run, [`CouncilError::Diverged`] if this council does
+    /// not come to the same entries: another version, other prompts, another panel ([`RunSetup::differences`] says which).
+    pub async fn resume(
+        &self,
+        resumption: Resumption,
+        events: EventSink,
+    ) -> Result<DecisionRecord, CouncilError> {
+        let Resumption { run, past, beginning } = resumption;
+        let inputs = RunInputs { run, seed: beginning.seed, events: events.clone() };
+        let past = Arc::new(past);
+        let request = beginning.request.clone();
+        let work = self.deliberate(&request, inputs, &self.clock, Some((Arc::clone(&past), beginning)));
+        told(&events, retrace(past, Box::pin(work)).await)
+    }
+
+    /// Decides a finished run again from `entries`, its journal, offline: nobody is asked and nothing is kept. The record is the same but for
+    /// its cost and its times; its decision hash is the same, or this council is another one.
+    ///
+    /// ```
+    /// # use async_orchestrator_council::Council;
+    /// # use async_orchestrator_core::{JournalEntry, RunId};
+    /// # fn example(council: &Council, entries: Vec<JournalEntry>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let again = council.replay(&RunId::new("019a"), entries)?;
+    /// println!("{}", again.log.decision_hash);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Council::resume`].
+    pub fn replay(&self, run: &RunId, entries: Vec<JournalEntry>) -> Result<DecisionRecord, CouncilError> {
+        let (past, beginning) = Past::read(run.as_str(), entries, Rest::Cancelled)?;
+        let past = Arc::new(past);
+        let started = self.clock.now();
+        let clock = JournalClock { started, wall_ms: beginning.wall_ms, past: Arc::clone(&past) };
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let events = EventSink::silent(run.clone(), started);
+        let inputs = RunInputs { run: run.clone(), seed: beginning.seed, events };
+        let offline = Self { journal: None, history: None, ..self.clone() };
+        let request = beginning.request.clone();
+        let work = offline.deliberate(&request, inputs, &clock, Some((Arc::clone(&past), beginning)));
+        match retrace(Arc::clone(&past), Box::pin(work)).now_or_never() {
+            Some(outcome) => outcome,
+            None => Err(past.astray()),
         }
-        outcome
     }
 
     async fn deliberate(
         &self,
         request: &TriageRequest,
         inputs: RunInputs,
+        clock: &Arc<dyn Clock>,
+        before: Option<(Arc<Past>, Beginning)>,
     ) -> Result<DecisionRecord, CouncilError> {
         let RunInputs { run, seed, events } = inputs;
         let started = events.started();
-        let decision = self.triage(request)?;
+        let (past, beginning) = before.unzip();
+        // What was decided then holds: a later version may triage otherwise.
+        let decision = match beginning.as_ref().and_then(|beginning| beginning.decision.clone()) {
+            Some(decision) => decision,
+            None => self.triage(request)?,
+        };
         let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
         let limit = request.time_limit.or(self.time_limit);
         let ledger = BudgetLedger::new(Ceilings { cost: request.budget, tokens: request.budget_tokens });
-        let line = Line::new(Arc::clone(&self.clock), events.clone(), ledger, request);
+        let journal = self.journal.clone();
+        let log =
+            RunLog::open(run.clone(), journal, self.unrecorded, Arc::clone(clock), events.clone(), past);
+        let line = Line::new(Arc::clone(clock), events.clone(), ledger, request, log);
         let setting = Setting {
             panel: &self.panel,
             prompts: &self.prompts,
@@ -230,20 +357,71 @@ impl Council {
             deadline: limit.map_or(Deadline::NEVER, |limit| Deadline::after(started, limit)),
             seed,
         };
-        events.emit(None, EventKind::RunStarted { seats: self.panel.planned() });
-        let mut books = Books::open(RunLog::open(run.clone(), self.journal.clone()));
-        books.ask_again = self.ask_again;
-        books.log.append(opened(request, seed, &*self.clock)).await?;
-        events.emit(None, EventKind::Triaged { decision: decision.clone() });
-        books.log.append(JournalBody::Triaged { decision: decision.clone() }).await?;
-        let run = Run::new(setting, books, run);
-        let record = match decision.mode {
-            Mode::Express => Box::pin(run.express()).await?,
-            Mode::Council => Box::pin(run.council(Vec::new())).await?,
-        };
-        if let Some(history) = &self.history {
-            history.keep(&record).await.map_err(CouncilError::Journal)?;
+        let outcome = self.decide(setting, run, beginning).await;
+        match outcome {
+            Ok(record) => self.kept(request, &line, record).await,
+            Err(error) => {
+                line.log.fail(&error).await;
+                Err(error)
+            }
         }
+    }
+
+    async fn decide(
+        &self,
+        setting: Setting<'_>,
+        run: RunId,
+        beginning: Option<Beginning>,
+    ) -> Result<DecisionRecord, CouncilError> {
+        let Setting { line, request, decision, seed, .. } = setting;
+        let trace = line.events.trace().cloned();
+        line.events.emit(None, EventKind::RunStarted { seats: self.panel.planned(), trace });
+        if let Some(past) = line.log.past() {
+            line.events.emit(None, EventKind::Resumed { calls: past.calls() });
+        }
+        let (wall_ms, setup) = match beginning {
+            Some(beginning) => (beginning.wall_ms, beginning.setup),
+            None => {
+                let (hash, setup) = self.setup.of(self)?;
+                line.log.keep_setup(hash, setup);
+                (since_1970(&*line.clock), hash.clone())
+            }
+        };
+        line.log.enter(JournalBody::Opened { request: request.clone(), wall_ms, seed, setup })?;
+        line.events.emit(None, EventKind::Triaged { decision: decision.clone() });
+        line.log.enter(JournalBody::Triaged { decision: decision.clone() })?;
+        let mut books = Books::open();
+        books.ask_again = self.ask_again;
+        let mode = decision.mode;
+        let run = Run::new(setting, books, run);
+        match mode {
+            Mode::Express => Box::pin(run.express()).await,
+            Mode::Council => Box::pin(run.council(Vec::new())).await,
+        }
+    }
+
+    /// Keeps `record`. The answer is there: whatever becomes of the disk, it is given.
+    async fn kept(
+        &self,
+        request: &TriageRequest,
+        line: &Line,
+        mut record: DecisionRecord,
+    ) -> Result<DecisionRecord, CouncilError> {
+        let history = async {
+            match &self.history {
+                Some(history) => history.keep(request, &record).await,
+                None => Ok(()),
+            }
+        };
+        // Both are handed over before either is waited for: where they are one file, one sync serves them.
+        let (settled, kept) = futures_util::future::join(line.log.settle(), history).await;
+        settled?;
+        match kept {
+            Err(error) if self.unrecorded == Unrecorded::Ends => return Err(CouncilError::Journal(error)),
+            Err(error) => line.log.broke(&error),
+            Ok(()) => {}
+        }
+        record.log.unrecorded = line.log.broken();
         Ok(record)
     }
 
@@ -271,11 +449,24 @@ impl std::fmt::Debug for Council {
     }
 }
 
-fn opened(request: &TriageRequest, seed: u64, clock: &dyn Clock) -> JournalBody {
+fn since_1970(clock: &dyn Clock) -> u64 {
     let since_1970 = clock.wall().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-    JournalBody::Opened {
-        request: request.clone(),
-        wall_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
-        seed,
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tells how a run ended.
+fn told(
+    events: &EventSink,
+    outcome: Result<DecisionRecord, CouncilError>,
+) -> Result<DecisionRecord, CouncilError> {
+    if !events.is_silent() {
+        events.emit(
+            None,
+            match &outcome {
+                Ok(record) => EventKind::Completed { summary: Box::new(RunSummary::of(record)) },
+                Err(error) => EventKind::Failed { why: error.to_string() },
+            },
+        );
     }
+    outcome
 }

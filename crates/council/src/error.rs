@@ -5,7 +5,7 @@ use std::fmt;
 use async_orchestrator_core::{Cause, NotCanonical, SeatId, StoreError};
 use async_orchestrator_prompts::PromptError;
 
-use crate::InvalidRequest;
+use crate::{InvalidPast, InvalidRequest};
 
 /// A seat that came to nothing, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,19 @@ pub enum CouncilError {
     /// The journal could not be written: the run does not go on unrecorded.
     #[error("the run could not be recorded")]
     Journal(#[source] StoreError),
+    /// The journal of a run that was to be gone on with, or replayed, cannot be used.
+    #[error("the run cannot be taken up again")]
+    Past(#[from] InvalidPast),
+    /// The run does not go the way that its journal tells.
+    #[error(
+        "the run does not go the way it went before: it differs at entry {index} of its journal ({what})"
+    )]
+    Diverged {
+        /// The entry.
+        index: u64,
+        /// What the entry is about.
+        what: String,
+    },
     /// The record could not be written as JSON.
     #[error("the record could not be made")]
     Record(#[source] NotCanonical),
@@ -66,7 +79,12 @@ impl CouncilError {
     pub fn failures(&self) -> &[SeatFailure] {
         match self {
             Self::NoAnswer { failures } | Self::Quorum { failures, .. } => failures,
-            Self::Request(_) | Self::Prompt(_) | Self::Journal(_) | Self::Record(_) => &[],
+            Self::Request(_)
+            | Self::Prompt(_)
+            | Self::Journal(_)
+            | Self::Past(_)
+            | Self::Diverged { .. }
+            | Self::Record(_) => &[],
         }
     }
 }

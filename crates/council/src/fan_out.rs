@@ -12,8 +12,8 @@ use std::{
 
 use async_orchestrator_core::{
     BudgetLedger, CallContext, Clock, Completion, CompletionRequest, Deadline, ErrorKind, EventKind,
-    EventSink, LikelihoodTask, LikelihoodVerdict, OnBroken, ProviderError, Reuse, RoleCall, RoleFailure,
-    RoleOutcome, RoleTask, Stage, StreamEvent, TriageRequest, millis_between,
+    EventSink, JournalBody, LikelihoodTask, LikelihoodVerdict, OnBroken, ProviderError, Reuse, RoleCall,
+    RoleFailure, RoleOutcome, RoleTask, Served, Stage, StreamEvent, TriageRequest, millis_between,
 };
 use futures_util::{
     StreamExt,
@@ -21,7 +21,7 @@ use futures_util::{
     stream::{BoxStream, FuturesUnordered},
 };
 
-use crate::Seat;
+use crate::{CouncilError, Seat, log::RunLog, past::Recalled};
 
 /// What all calls of a run share.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct Line {
     pub(crate) ledger: Arc<BudgetLedger>,
     pub(crate) reuse: Reuse,
     pub(crate) broken: OnBroken,
+    pub(crate) log: RunLog,
     /// The counter of attempts of every call so far: a call that is dropped never hands in a trail, but it went out.
     attempts: Mutex<Vec<Arc<AtomicU32>>>,
 }
@@ -44,7 +45,9 @@ pub(crate) struct Asked<'a> {
 /// One outcome of a batch.
 pub(crate) struct Arrival {
     pub(crate) call: RoleCall,
-    pub(crate) outcome: RoleOutcome,
+    pub(crate) outcome: Arc<RoleOutcome>,
+    /// Whether its entry could be made: a run that goes another way than its journal tells ends here.
+    pub(crate) entered: Result<(), CouncilError>,
 }
 
 impl Line {
@@ -53,9 +56,10 @@ impl Line {
         events: EventSink,
         ledger: BudgetLedger,
         request: &TriageRequest,
+        log: RunLog,
     ) -> Self {
         let (reuse, broken) = (request.reuse, request.broken);
-        Self { clock, events, ledger: Arc::new(ledger), reuse, broken, attempts: Mutex::default() }
+        Self { clock, events, ledger: Arc::new(ledger), reuse, broken, log, attempts: Mutex::default() }
     }
 
     /// How many attempts went out, those of dropped calls included.
@@ -78,7 +82,42 @@ impl Line {
     }
 
     async fn ask(&self, asked: Asked<'_>, deadline: Deadline) -> Arrival {
-        let Asked { seat, call } = asked;
+        let Asked { seat, mut call } = asked;
+        let recalled = match self.log.past() {
+            Some(past) => past.recall(&call.call).await,
+            None => None,
+        };
+        let outcome = match recalled {
+            Some(recalled) => self.recall(&mut call, recalled),
+            None => Arc::new(self.call(seat, &call, deadline).await),
+        };
+        let entry = JournalBody::Arrived {
+            call: call.call.clone(),
+            prompt_hash: call.prompt_hash.clone(),
+            outcome: Arc::clone(&outcome),
+            spent: self.ledger.settled(),
+        };
+        let entered = self.log.enter(entry).map(|_| ());
+        Arrival { call, outcome, entered }
+    }
+
+    /// What the journal holds stands in for the call: it was paid before.
+    fn recall(&self, call: &mut RoleCall, recalled: Recalled) -> Arc<RoleOutcome> {
+        let Recalled { prompt_hash, outcome, spent } = recalled;
+        call.prompt_hash = prompt_hash;
+        self.ledger.spent_before(spent);
+        let made = u32::try_from(outcome.trail().len()).unwrap_or(u32::MAX);
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(AtomicU32::new(made)));
+        let target = match &*outcome {
+            RoleOutcome::Answered(completion) => Some(completion.answered_by.clone()),
+            RoleOutcome::Judged(verdict) => Some(verdict.answered_by.clone()),
+            RoleOutcome::Failed(_) => None,
+        };
+        self.events.emit(Some(call.seat), EventKind::RoleRecalled { stage: call.stage, target });
+        outcome
+    }
+
+    async fn call(&self, seat: &Seat, call: &RoleCall, deadline: Deadline) -> RoleOutcome {
         let started = self.now();
         let context = CallContext {
             seat: seat.id,
@@ -103,8 +142,8 @@ impl Line {
         };
         let took_ms = millis_between(started, self.now());
         let outcome = outcome.unwrap_or_else(|error| RoleOutcome::Failed(failure(error)));
-        context.emit(finished(&call, &outcome, took_ms));
-        Arrival { call, outcome }
+        context.emit(finished(call, &outcome, took_ms));
+        outcome
     }
 }
 
@@ -150,12 +189,14 @@ fn finished(call: &RoleCall, outcome: &RoleOutcome, took_ms: u64) -> EventKind {
             stage,
             target: completion.answered_by.clone(),
             usage: completion.usage,
+            served: completion.served,
             took_ms,
         },
         RoleOutcome::Judged(verdict) => EventKind::RoleFinished {
             stage,
             target: verdict.answered_by.clone(),
             usage: verdict.usage,
+            served: Served::Live,
             took_ms,
         },
         RoleOutcome::Failed(failure) => {

@@ -16,10 +16,13 @@ mod error;
 mod fan_out;
 mod log;
 mod panel;
+mod past;
 mod proposal;
+mod replay;
 mod reply;
 mod run;
 mod said;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -27,10 +30,12 @@ mod vote;
 
 pub use ballot::review_of;
 pub use checks::{CHECK_LATE, Checker, OWN_CHECKS};
-pub use council::{Council, RunInputs};
+pub use council::{Council, Resumption, RunInputs};
 pub use depth::{Depth, stop_at};
 pub use error::{CouncilError, SeatFailure};
+pub use log::Unrecorded;
 pub use panel::{
     InvalidPanel, InvalidQuorum, InvalidRequest, Panel, Quorum, Seat, TEXT_BYTES_MAX, check_request,
 };
+pub use past::InvalidPast;
 pub use trusted::calibration_id;

@@ -14,8 +14,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_orchestrator_core::{
     AnswerSource, AnswerType, BallotRecord, Cause, Confidence, Deadline, DecisionRecord, Escalation,
-    EventKind, FinishReason, Mode, ProposalRecord, Role, RunId, SeatId, Stage, StopReason, Tally, TallyRule,
-    TriageDecision, TriageRequest,
+    EventKind, FinishReason, JournalBody, Mode, ProposalRecord, Role, RunId, SeatId, Stage, StopReason,
+    Tally, TallyRule, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::{CollaborativePromptLibrary, PromptInput, RenderedPrompt};
 use async_orchestrator_tally::{self as tally, Vote};
@@ -100,10 +100,24 @@ impl Setting<'_> {
     }
 
     /// What programs can say of `answer`.
-    async fn checked(&self, answer: &str, finish: Option<FinishReason>) -> Checked {
-        let Self { schema, checkers, .. } = *self;
+    async fn checked(&self, answer: &str, finish: Option<FinishReason>) -> Result<Checked, CouncilError> {
+        let Self { schema, checkers, line, .. } = *self;
         let subject = Subject { question: &self.request.query, answer, finish, schema, checkers };
-        subject.check(&*self.line.clock, self.deadline).await
+        let mut checked = subject.check();
+        if checkers.is_empty() {
+            return Ok(checked);
+        }
+        // What a user's check says may be another thing the next time: it is journaled like a model's words.
+        let outcomes = match line.log.checked() {
+            Some(outcomes) => outcomes,
+            None => subject.asked(&*line.clock, self.deadline).await,
+        };
+        line.log.enter(JournalBody::Checked { outcomes: outcomes.clone() })?;
+        line.log.settle().await?;
+        for (checker, outcome) in checkers.iter().zip(outcomes) {
+            checked.enter(checker.name(), outcome);
+        }
+        Ok(checked)
     }
 
     /// The canonical short answer of a proposal to a closed question; else what the proposal calls its key.
@@ -143,7 +157,7 @@ impl<'a> Run<'a> {
             // Below quorum the best proposal comes back as it is, and nothing more is bought: programs check it, no model does.
             let text = election.winner.proposal.answer.clone();
             let finish = self.books.finish_of(election.winner.seat);
-            let validation = self.setting.checked(&text, finish).await.alone(0);
+            let validation = self.setting.checked(&text, finish).await?.alone(0);
             Finished { validation, ..Finished::verbatim(text, AnswerSource::WinnerVerbatim) }
         };
         self.close(proposals, ballots, election, finished).await

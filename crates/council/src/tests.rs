@@ -12,6 +12,7 @@ mod limits;
 mod panel;
 mod record;
 mod replies;
+mod resume;
 mod review;
 mod stages;
 mod table;

@@ -25,6 +25,10 @@ impl Trusted {
     }
 
     /// Whether probabilities that follow from the table are calibrated.
+    pub(crate) fn table(&self) -> &Trust {
+        &self.table
+    }
+
     pub(crate) fn is_calibrated(&self) -> bool {
         self.calibration.is_some()
     }

@@ -42,8 +42,8 @@ impl AttemptGuard {
     pub fn new(inner: Arc<dyn LlmProvider>, clock: Arc<dyn Clock>, limits: LimitSource) -> Self {
         let mut capabilities = inner.capabilities().clone();
         capabilities.likelihood = capabilities.likelihood.map(|judge| {
-            let target = capabilities.target.clone();
-            Arc::new(GuardedJudge::new(judge, target, Arc::clone(&clock), limits)) as _
+            let (target, price) = (capabilities.target.clone(), capabilities.price.clone());
+            Arc::new(GuardedJudge::new(judge, target, price, Arc::clone(&clock), limits)) as _
         });
         Self { inner, clock, limits, capabilities }
     }
@@ -147,7 +147,8 @@ impl LlmProvider for AttemptGuard {
         let outcome = within(&*self.clock, started, expiry, self.inner.complete(request, context)).await;
         match outcome {
             Ok(mut completion) => {
-                completion.trail.push(log.succeeded(self.clock.now()));
+                let price = self.capabilities.price.as_ref();
+                completion.trail.push(log.succeeded(self.clock.now(), completion.usage, price, None));
                 Ok(completion)
             }
             Err(error) => Err(log.failed(error, self.clock.now())),
@@ -167,7 +168,8 @@ impl LlmProvider for AttemptGuard {
         let log = AttemptLog::begin(context, &self.capabilities.target, started);
         match within(&*self.clock, started, expiry, self.inner.stream(request, context)).await {
             Ok(stream) => {
-                let watched = Watched::new(stream, Arc::clone(&self.clock), limits, expiry, log);
+                let price = self.capabilities.price.clone();
+                let watched = Watched::new(stream, Arc::clone(&self.clock), limits, expiry, log, price);
                 Ok(Box::pin(watched.begun().await?))
             }
             Err(error) => Err(log.failed(error, self.clock.now())),

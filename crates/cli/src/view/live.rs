@@ -69,6 +69,10 @@ impl Live {
                     format!("done, {} tokens in {:.1} s", usage.output_tokens, *took_ms as f64 / 1_000.0);
                 self.end(seat, &done);
             }
+            EventKind::RoleRecalled { stage, target: Some(target) } => {
+                self.begin(seat, stage.name(), target);
+                self.end(seat, "done before, by the journal");
+            }
             EventKind::RoleFailed { cause, .. } => self.end(seat, &format!("failed: {cause}")),
             EventKind::BallotCast { best, .. } => {
                 self.end(seat, &format!("votes for {}", best.as_deref().unwrap_or("nobody")));
@@ -84,6 +88,7 @@ impl Live {
                 format!("decided: {winner} by {rule}, {dissents} dissenting")
             }
             EventKind::Validated { verdict } => format!("validation: {}", verdict.name()),
+            EventKind::NotKept { why } => format!("this run is not recorded: {}", one_line(why)),
             _ => return,
         };
         if let Some(headline) = &self.headline {

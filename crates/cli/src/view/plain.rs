@@ -25,7 +25,7 @@ fn line(event: &Event) -> Option<String> {
             format!("{seat} asks {target} too: no word for {:.1} s", *after_ms as f64 / 1_000.0)
         }
         EventKind::RoleRestarted { target } => format!("{seat} begins anew at {target}"),
-        EventKind::RoleFinished { stage, target, usage, took_ms } => format!(
+        EventKind::RoleFinished { stage, target, usage, took_ms, .. } => format!(
             "{seat} {} done by {target}: {} tokens in {:.1} s",
             stage.name(),
             usage.output_tokens,
@@ -42,6 +42,12 @@ fn line(event: &Event) -> Option<String> {
             format!("decided: {} by {rule}, {dissents} dissenting", winner.as_deref().unwrap_or("nobody"))
         }
         EventKind::Validated { verdict } => format!("validation: {}", verdict.name()),
+        EventKind::Resumed { calls } => format!("taken up again, {calls} calls are in the journal"),
+        EventKind::RoleRecalled { stage, target } => match target {
+            Some(target) => format!("{seat} {} from the journal, by {target}", stage.name()),
+            None => format!("{seat} {} had failed, by the journal", stage.name()),
+        },
+        EventKind::NotKept { why } => format!("note: this run is not recorded: {}", one_line(why)),
         EventKind::SharedStateFailed { why } => format!("note: {}", one_line(why)),
         EventKind::Alarm { detail, .. } => format!("note: {}", one_line(detail)),
         _ => return None,
@@ -63,7 +69,7 @@ mod tests {
             why: String::from("the key\n\u{1b}[31mwas refused"),
         };
         let seat = Some(SeatId::new(Role::Proposer, 1));
-        let event = Event { run: RunId::new("r"), sequence: 0, at_ms: 1_250, seat, kind };
+        let event = Event { run: RunId::new("r"), sequence: 0, at_ms: 1_250, seat, call: None, kind };
         assert_eq!(
             line(&event).unwrap(),
             "    1.2s proposer-1 propose failed (auth): the key [31mwas refused"

@@ -53,7 +53,7 @@ impl Run<'_> {
             self.escalate(String::from("express"), String::from("council"), why);
             return Box::pin(self.council(vec![(seat.id, proposal)])).await;
         }
-        let checked = self.setting.checked(&text, Some(finish)).await;
+        let checked = self.setting.checked(&text, Some(finish)).await?;
         let finished = Finished {
             validation: checked.alone(u32::from(answered.repaired)),
             ..Finished::verbatim(text, AnswerSource::Express)

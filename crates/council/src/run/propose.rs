@@ -56,7 +56,7 @@ impl Run<'_> {
         if standing(&records).is_empty() {
             return Err(CouncilError::NoAnswer { failures: self.books.failures() });
         }
-        self.reveal(&mut records).await?;
+        self.reveal(&mut records)?;
         Ok(records)
     }
 
@@ -192,9 +192,9 @@ impl Run<'_> {
         seats.filter(|seat| self.books.was_asked(seat.id)).count()
     }
 
-    async fn reveal(&mut self, records: &mut [ProposalRecord]) -> Result<(), CouncilError> {
+    fn reveal(&mut self, records: &mut [ProposalRecord]) -> Result<(), CouncilError> {
         let commits = records.iter().map(|record| record.commit.clone()).collect();
-        let entry = self.books.log.append(JournalBody::Revealed { commits }).await?;
+        let entry = self.setting.line.log.enter(JournalBody::Revealed { commits })?;
         for record in records {
             record.revealed_after = entry;
             self.setting.line.events.emit(

@@ -177,7 +177,7 @@ impl Run<'_> {
         notices.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    async fn write(mut self, parts: Parts) -> Result<DecisionRecord, CouncilError> {
+    async fn write(self, parts: Parts) -> Result<DecisionRecord, CouncilError> {
         let setting = &self.setting;
         let mut record = DecisionRecord {
             schema: DECISION_SCHEMA.to_owned(),
@@ -225,8 +225,9 @@ impl Run<'_> {
             .attempts
             .sort_by(|one, two| (one.started_ms, &one.call, one.n).cmp(&(two.started_ms, &two.call, two.n)));
         let decision_hash = decision_hash(&record)?;
-        self.books.log.append(JournalBody::Closed { decision_hash: decision_hash.clone() }).await?;
-        record.log = self.books.log.close(decision_hash);
+        let log = &setting.line.log;
+        log.enter(JournalBody::Closed { decision_hash: decision_hash.clone() })?;
+        record.log = log.close(decision_hash);
         Ok(record)
     }
 }

@@ -40,7 +40,7 @@ impl Run<'_> {
         draft: &Draft,
         critical: &[&Defect],
     ) -> Result<(ValidationRecord, Vec<String>, Vec<String>), CouncilError> {
-        let checked = self.setting.checked(&draft.text, draft.finish).await;
+        let checked = self.setting.checked(&draft.text, draft.finish).await?;
         if checked.verdict().0 != Verdict::NotRun {
             // A program has already said no, or the time is up: no model is asked to say it again.
             let failures = checked.failures.clone();

@@ -75,14 +75,14 @@ pub(super) async fn enter(
     };
     let Some(arrival) = arrival else { return Ok(None) };
     let seat = arrival.call.seat;
-    let note = match &arrival.outcome {
+    let note = match &*arrival.outcome {
         async_orchestrator_core::RoleOutcome::Failed(failure) => {
             Err(SeatFailure { seat, cause: failure.cause, why: failure.why.clone() })
         }
         outcome => read(seat, kind, text_of(outcome).unwrap_or_default())
             .inspect_err(|failure| tell(setting.line, Stage::Observe, failure)),
     };
-    books.arrived(setting.line, arrival).await?;
+    books.arrived(arrival)?;
     match note {
         Ok(note) => Ok(Some(shortened(&note, NOTE_CHARS_MAX))),
         Err(failure) => {

@@ -13,7 +13,7 @@ use super::{
     table::{TOOK, Table},
     timeline::{check, check_ending},
 };
-use crate::CouncilError;
+use crate::{CouncilError, Unrecorded};
 
 #[test]
 fn a_deadline_after_the_vote_gives_the_winner_to_the_letter() {
@@ -218,22 +218,40 @@ fn events_are_numbered_without_gaps_and_begin_and_end_as_they_should() {
 }
 
 #[test]
-fn a_run_that_cannot_be_recorded_does_not_go_on() {
+fn a_run_that_cannot_be_recorded_answers_all_the_same_unless_it_is_told_not_to() {
     let full = || Err(StoreError::new("the disk is full", None));
-    let mut journal = MockJournal::new();
-    journal.expect_append().times(3).returning(|_, entry| {
-        if entry.index < 2 { Ok(()) } else { Err(StoreError::new("the disk is full", None)) }
-    });
-    let mut seated = Table::new().seat();
-    seated.council = seated.council.clone().journal(std::sync::Arc::new(journal));
-    assert!(matches!(seated.run(), Err(CouncilError::Journal(_))));
-    assert_eq!(seated.calls(), 2, "only the proposals had gone out");
+    let seated = |unrecorded: Unrecorded, appends: std::ops::Range<usize>| {
+        let mut journal = MockJournal::new();
+        journal.expect_keep_setup().returning(|_, _| Ok(()));
+        journal.expect_leave().return_const(());
+        journal
+            .expect_append()
+            .times(appends)
+            .returning(move |_, entry| if entry.entry().index < 2 { Ok(()) } else { full() });
+        let mut seated = Table::new().seat();
+        let council = seated.council.clone().journal(std::sync::Arc::new(journal));
+        seated.council = council.unrecorded(unrecorded);
+        seated
+    };
+    let strict = seated(Unrecorded::Ends, 3..6);
+    assert!(matches!(strict.run(), Err(CouncilError::Journal(_))));
+    assert_eq!(strict.calls(), 2, "only the proposals had gone out");
 
-    let mut history = MockHistoryStore::new();
-    history.expect_keep().times(1).returning(move |_| full());
-    let mut seated = Table::new().seat();
-    seated.council = seated.council.clone().history(std::sync::Arc::new(history));
-    assert!(matches!(seated.run(), Err(CouncilError::Journal(_))));
+    let usual = seated(Unrecorded::GoesOn, 3..6);
+    let record = usual.run().unwrap();
+    assert_eq!(record.log.unrecorded.as_deref(), Some("the disk is full"));
+    let told = usual.events().iter().filter(|event| matches!(event.kind, EventKind::NotKept { .. })).count();
+    assert_eq!(told, 1, "it is said once");
+    assert_eq!(record.log.decision_hash, Table::new().record().log.decision_hash);
+
+    for (unrecorded, answers) in [(Unrecorded::GoesOn, true), (Unrecorded::Ends, false)] {
+        let mut history = MockHistoryStore::new();
+        history.expect_keep().times(1).returning(move |_, _| full());
+        let mut seated = Table::new().seat();
+        let council = seated.council.clone().history(std::sync::Arc::new(history));
+        seated.council = council.unrecorded(unrecorded);
+        assert_eq!(seated.run().is_ok(), answers);
+    }
 }
 
 #[test]

@@ -13,8 +13,8 @@ use std::{
 
 use async_orchestrator_core::{
     AttemptLimits, CallContext, Capabilities, Clock, CompletionRequest, DecisionRecord, ErrorKind, Event,
-    EventSink, Journal, JournalEntry, LlmProvider, ModeChoice, Observer, Price, Role, RunId, SeatId,
-    StoreError, TallyRule, TriageRequest,
+    EventSink, Journal, JournalEntry, LlmProvider, ModeChoice, Observer, Price, Role, RunId, RunSetup,
+    SealedEntry, SeatId, StoreError, Takeover, TallyRule, TriageRequest, Unfinished,
     test_util::{ManualClock, Script, ScriptedProvider},
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -23,7 +23,7 @@ use async_orchestrator_tally::Trust;
 use async_trait::async_trait;
 
 use super::replies::{BallotForm, default_reply, said};
-use crate::{Checker, Council, CouncilError, Depth, Panel, Quorum, RunInputs, Seat};
+use crate::{Checker, Council, CouncilError, Depth, Panel, Quorum, Resumption, RunInputs, Seat};
 
 /// How long a scripted call takes when nobody says otherwise.
 pub(super) const TOOK: Duration = Duration::from_millis(100);
@@ -64,6 +64,8 @@ pub(super) struct Seated {
 pub(super) struct Seen {
     pub(super) events: Mutex<Vec<Event>>,
     pub(super) entries: Mutex<Vec<JournalEntry>>,
+    pub(super) setups: Mutex<BTreeMap<String, RunSetup>>,
+    pub(super) left: Mutex<Vec<RunId>>,
 }
 
 impl Observer for Seen {
@@ -74,9 +76,34 @@ impl Observer for Seen {
 
 #[async_trait]
 impl Journal for Seen {
-    async fn append(&self, _: &RunId, entry: &JournalEntry) -> Result<(), StoreError> {
-        self.entries.lock().unwrap().push(entry.clone());
+    async fn append(&self, _: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError> {
+        self.entries.lock().unwrap().push(entry.entry().clone());
         Ok(())
+    }
+
+    async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError> {
+        self.setups.lock().unwrap().insert(hash.to_owned(), setup.clone());
+        Ok(())
+    }
+
+    async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError> {
+        Ok(self.setups.lock().unwrap().get(hash).cloned())
+    }
+
+    async fn claim(&self, _: &RunId) -> Result<Takeover, StoreError> {
+        Ok(Takeover::Taken(self.entries.lock().unwrap().clone()))
+    }
+
+    async fn entries(&self, _: &RunId) -> Result<Vec<JournalEntry>, StoreError> {
+        Ok(self.entries.lock().unwrap().clone())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn leave(&self, run: &RunId) {
+        self.left.lock().unwrap().push(run.clone());
     }
 }
 
@@ -334,6 +361,19 @@ impl Seated {
     #[track_caller]
     pub(super) fn run(&self) -> Result<DecisionRecord, CouncilError> {
         let outcome = play(&self.clock, self.start());
+        assert_eq!(self.running(), 0, "a call is still running");
+        outcome
+    }
+
+    /// Goes on with a run whose journal is `entries`, on fresh models.
+    #[track_caller]
+    pub(super) fn resume(&self, entries: &[JournalEntry]) -> Result<DecisionRecord, CouncilError> {
+        // As it comes back from a disk: through JSON.
+        let json = serde_json::to_string(entries).unwrap();
+        let resumption =
+            Resumption::read(self.inputs.run.clone(), serde_json::from_str(&json).unwrap()).unwrap();
+        self.clock.advance(resumption.elapsed());
+        let outcome = play(&self.clock, self.council.resume(resumption, self.inputs.events.clone()));
         assert_eq!(self.running(), 0, "a call is still running");
         outcome
     }

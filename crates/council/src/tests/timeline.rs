@@ -23,7 +23,7 @@ pub(super) fn check_ending(table: &Table, expected: &Expect) {
 
 fn line(event: &Event) -> Option<String> {
     let what = match &event.kind {
-        EventKind::RunStarted { seats } => format!("run of {} seats", seats.len()),
+        EventKind::RunStarted { seats, .. } => format!("run of {} seats", seats.len()),
         EventKind::Triaged { decision } => format!("triaged {}", decision.mode),
         EventKind::StageEntered { stage } => format!("== {}", stage.name()),
         EventKind::RoleStarted { stage, .. } => format!("asked to {}", stage.name()),
@@ -44,9 +44,11 @@ fn line(event: &Event) -> Option<String> {
         EventKind::Escalated { from, to, .. } => format!("deeper: {from} to {to}"),
         EventKind::Validated { verdict } => format!("validated: {}", verdict.name()),
         EventKind::Alarm { alarm, .. } => format!("alarm {alarm}"),
-        EventKind::Completed { status } => format!("completed {}", status.name()),
+        EventKind::Completed { summary } => format!("completed {}", summary.status.name()),
         EventKind::Failed { .. } => String::from("failed"),
-        EventKind::Delta { .. } | EventKind::AttemptStarted { .. } => return None,
+        EventKind::Delta { .. } | EventKind::AttemptStarted { .. } | EventKind::AttemptFinished { .. } => {
+            return None;
+        }
         other => panic!("{other:?}"),
     };
     let seat = event.seat.map(|seat| format!("{seat} ")).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_orchestrator_core::{
-    CallContext, Clock, LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, ModelRef, ProviderError,
+    CallContext, Clock, LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, ModelRef, Price, ProviderError,
     TimeoutPhase,
 };
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use super::{AttemptLog, Expiry, LimitSource, within};
 pub(super) struct GuardedJudge {
     inner: Arc<dyn LikelihoodJudge>,
     target: ModelRef,
+    price: Option<Price>,
     clock: Arc<dyn Clock>,
     limits: LimitSource,
 }
@@ -22,10 +23,11 @@ impl GuardedJudge {
     pub(super) fn new(
         inner: Arc<dyn LikelihoodJudge>,
         target: ModelRef,
+        price: Option<Price>,
         clock: Arc<dyn Clock>,
         limits: LimitSource,
     ) -> Self {
-        Self { inner, target, clock, limits }
+        Self { inner, target, price, clock, limits }
     }
 }
 
@@ -43,7 +45,7 @@ impl LikelihoodJudge for GuardedJudge {
         let log = AttemptLog::begin(context, &self.target, started);
         match within(&*self.clock, started, expiry, self.inner.judge(task, context)).await {
             Ok(mut verdict) => {
-                verdict.trail.push(log.succeeded(self.clock.now()));
+                verdict.trail.push(log.succeeded(self.clock.now(), verdict.usage, self.price.as_ref(), None));
                 Ok(verdict)
             }
             Err(error) => Err(log.failed(error, self.clock.now())),

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use async_orchestrator_core::{Attempt, AttemptOutcome, CallContext, EventKind, ModelRef, ProviderError};
+use async_orchestrator_core::{
+    Attempt, AttemptOutcome, CallContext, EventKind, ModelRef, Price, ProviderError, Usage, millis_between,
+};
 
 /// An attempt that has begun.
 #[derive(Debug)]
@@ -23,7 +25,24 @@ impl AttemptLog {
         Self { context: context.clone(), target: target.clone(), number, started }
     }
 
-    pub(super) fn succeeded(&self, now: Instant) -> Attempt {
+    /// The attempt ended well with `usage`; the first piece of text came at `first_text`.
+    pub(super) fn succeeded(
+        &self,
+        now: Instant,
+        usage: Usage,
+        price: Option<&Price>,
+        first_text: Option<Instant>,
+    ) -> Attempt {
+        if !self.context.events.is_silent() {
+            self.context.emit(EventKind::AttemptFinished {
+                target: self.target.clone(),
+                attempt: self.number,
+                usage,
+                cost: price.map(|price| price.cost(&usage)),
+                first_token_ms: first_text.map(|first| millis_between(self.started, first)),
+                took_ms: millis_between(self.started, now),
+            });
+        }
         self.entry(now, AttemptOutcome::OK, String::from("answered"))
     }
 

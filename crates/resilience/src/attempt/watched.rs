@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    AttemptLimits, Clock, CompletionStream, ErrorKind, ProviderError, Sleep, StreamEvent, TimeoutPhase,
+    AttemptLimits, Clock, CompletionStream, ErrorKind, Price, ProviderError, Sleep, StreamEvent, TimeoutPhase,
 };
 use futures_core::Stream;
 use futures_util::StreamExt;
@@ -23,7 +23,9 @@ pub(super) struct Watched {
     inner: Option<CompletionStream>,
     clock: Arc<dyn Clock>,
     limits: AttemptLimits,
+    first_text: Option<Instant>,
     last_text: Option<Instant>,
+    price: Option<Price>,
     before_text: Expiry,
     timer: Sleep,
     log: AttemptLog,
@@ -38,9 +40,21 @@ impl Watched {
         limits: AttemptLimits,
         before_text: Expiry,
         log: AttemptLog,
+        price: Option<Price>,
     ) -> Self {
         let timer = before_text.sleep(&*clock, clock.now());
-        Self { inner: Some(inner), clock, limits, last_text: None, before_text, timer, log, ahead: None }
+        Self {
+            inner: Some(inner),
+            clock,
+            limits,
+            first_text: None,
+            last_text: None,
+            price,
+            before_text,
+            timer,
+            log,
+            ahead: None,
+        }
     }
 
     /// Waits for the first event. What fails before it is a failed call, not a broken stream: nobody has seen anything yet, and whatever
@@ -78,6 +92,7 @@ impl Watched {
         // Later texts move the end away from the timer, never towards it.
         let first = self.last_text.replace(now).is_none();
         if first {
+            self.first_text = Some(now);
             self.timer = self.expiry(now).sleep(&*self.clock, now);
         }
     }
@@ -95,7 +110,8 @@ impl Stream for Watched {
         match inner.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(StreamEvent::Finished(mut completion)))) => {
                 this.inner = None;
-                completion.trail.push(this.log.succeeded(this.clock.now()));
+                let (now, price) = (this.clock.now(), this.price.as_ref());
+                completion.trail.push(this.log.succeeded(now, completion.usage, price, this.first_text));
                 return Poll::Ready(Some(Ok(StreamEvent::Finished(completion))));
             }
             Poll::Ready(Some(Ok(event))) => {
