@@ -200,6 +200,9 @@ impl CostRecord {
 /// How long the run took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimingRecord {
+    /// When the run began, in milliseconds since 1970; 0 in records of before this was noted.
+    #[serde(default)]
+    pub began_ms: u64,
     /// From start to end, milliseconds.
     pub total_ms: f64,
     /// The longest chain of calls, milliseconds.

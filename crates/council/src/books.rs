@@ -30,6 +30,8 @@ pub(crate) struct Books {
     pub(crate) absences: Vec<Absence>,
     pub(crate) details: Vec<StatusDetail>,
     pub(crate) saved_calls: u64,
+    /// When the run began, in milliseconds since 1970.
+    pub(crate) began_ms: u64,
     /// Whether a seat whose reply cannot be read is asked once more.
     pub(crate) ask_again: bool,
     asked: BTreeSet<SeatId>,
@@ -67,6 +69,7 @@ impl Books {
             absences: Vec::new(),
             details: Vec::new(),
             saved_calls: 0,
+            began_ms: 0,
             ask_again: true,
             asked: BTreeSet::new(),
             read_shortened: BTreeSet::new(),
@@ -327,6 +330,7 @@ impl Books {
     pub(crate) fn timing(&self, total: Duration) -> TimingRecord {
         let total_ms = total.as_secs_f64() * 1_000.0;
         TimingRecord {
+            began_ms: self.began_ms,
             total_ms,
             critical_path_ms: self.critical_path_ms.min(total_ms),
             engine_us: (total_ms - self.critical_path_ms).max(0.0) * 1_000.0,

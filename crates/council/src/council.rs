@@ -392,6 +392,7 @@ impl Council {
         line.log.enter(JournalBody::Triaged { decision: decision.clone() })?;
         let mut books = Books::open();
         books.ask_again = self.ask_again;
+        books.began_ms = wall_ms;
         let mode = decision.mode;
         let run = Run::new(setting, books, run);
         match mode {

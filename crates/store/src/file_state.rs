@@ -10,10 +10,11 @@ use async_orchestrator_core::{
     Charge, HealthNote, HealthSubject, KeptAnswer, PurseId, SharedState, StoreError, UseNote, WriterId,
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use crate::{
-    schema::{self, Unusable},
+    file::{self, OpenError},
+    schema::{STATE, Unusable},
     work::{self, Note},
     writer::Writer,
 };
@@ -21,11 +22,8 @@ use crate::{
 /// How long a writer waits for another process; a call waits no longer than that for its state anyway.
 const BUSY_MAX: Duration = Duration::from_millis(200);
 
-/// How often an opening is tried, how long SQLite waits in each try, and how long is waited between two: a second and a half in all. Those who begin
-/// together take turns, and the first to switch the file to a write-ahead log shuts the others out at once, without any waiting of SQLite's.
-const OPENINGS: usize = 25;
-const OPENING_WAIT: Duration = Duration::from_millis(40);
-const OPENING_PAUSE: Duration = Duration::from_millis(20);
+/// What the file is, in messages.
+const WHAT: &str = "the shared state";
 
 /// A file that several processes may use at once.
 ///
@@ -51,29 +49,6 @@ pub struct FileState {
     path: PathBuf,
     writer: Writer,
     replaced: Option<PathBuf>,
-}
-
-/// The file cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// A later version of the program wrote it.
-    #[error("{} was written by a newer version of this program (schema {version}); this one leaves it alone", .path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        version: u32,
-    },
-    /// It cannot be opened or written.
-    #[error("{} cannot be used as the shared state", .path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 /// What was spent in one period.
@@ -105,31 +80,17 @@ impl FileState {
     /// # Errors
     /// If it can be neither used nor made, or a later version wrote it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unusable {
-            path: path.to_owned(),
-            source,
-        };
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            make_directory(directory).map_err(|error| unusable(Box::new(error)))?;
-        }
-        make_file(path).map_err(|error| unusable(Box::new(error)))?;
+        let unusable =
+            |source: Box<dyn std::error::Error + Send + Sync>| OpenError::unusable(path, WHAT, source);
+        file::prepare(path).map_err(|error| unusable(Box::new(error)))?;
         let (connection, replaced) = match connect(path) {
             Ok(connection) => (connection, None),
-            Err(Unusable::Newer { version }) => {
-                return Err(OpenError::Newer { path: path.to_owned(), version });
-            }
-            Err(Unusable::Broken(error)) if is_damage(&error) => {
+            Err(Unusable::Broken(error)) if file::is_damage(&error) => {
                 let aside = set_aside(path).map_err(|error| unusable(Box::new(error)))?;
-                make_file(path).map_err(|error| unusable(Box::new(error)))?;
-                match connect(path) {
-                    Ok(connection) => (connection, Some(aside)),
-                    Err(Unusable::Newer { version }) => {
-                        return Err(OpenError::Newer { path: path.to_owned(), version });
-                    }
-                    Err(Unusable::Broken(error)) => return Err(unusable(Box::new(error))),
-                }
+                file::prepare(path).map_err(|error| unusable(Box::new(error)))?;
+                (connect(path).map_err(|error| OpenError::of(path, WHAT, error))?, Some(aside))
             }
-            Err(Unusable::Broken(error)) => return Err(unusable(Box::new(error))),
+            Err(error) => return Err(OpenError::of(path, WHAT, error)),
         };
         let writer = Writer::start(connection).map_err(|error| unusable(Box::new(error)))?;
         Ok(Self { path: path.to_owned(), writer, replaced })
@@ -172,40 +133,13 @@ impl FileState {
 }
 
 fn connect(path: &Path) -> Result<Connection, Unusable> {
-    for _ in 1..OPENINGS {
-        match connect_once(path) {
-            Err(Unusable::Broken(error)) if is_busy(&error) => pause(),
-            outcome => return outcome,
-        }
-    }
-    connect_once(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "SQLite's own waiting, for which this stands in, blocks the thread too"
-)]
-fn pause() {
-    std::thread::sleep(OPENING_PAUSE);
-}
-
-fn connect_once(path: &Path) -> Result<Connection, Unusable> {
-    let mut connection = Connection::open(path)?;
-    connection.busy_timeout(OPENING_WAIT)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "journal_size_limit", 4 << 20)?;
-    schema::migrate(&mut connection)?;
+    let pragmas = |connection: &Connection| {
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "journal_size_limit", 4 << 20)
+    };
+    let connection = file::connect(path, STATE, pragmas)?;
     connection.busy_timeout(BUSY_MAX)?;
     Ok(connection)
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 /// Moves the damaged file and its log out of the way, under the first free name.
@@ -225,29 +159,6 @@ fn set_aside(path: &Path) -> std::io::Result<PathBuf> {
         let _ = fs::remove_file(named(rest));
     }
     Ok(aside)
-}
-
-#[cfg(unix)]
-fn make_directory(directory: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
-#[cfg(not(unix))]
-fn make_directory(directory: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(directory)
-}
-
-/// SQLite gives its log the rights of the file, so the file is made first, with narrow ones.
-fn make_file(path: &Path) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path).map(drop)
 }
 
 #[async_trait]

@@ -1,9 +1,10 @@
-//! The tables, and how a file of an older version becomes one of this.
+//! The tables of the shared state, and how a file of an older version becomes one of this.
 
+use async_orchestrator_core::content_hash;
 use rusqlite::{Connection, Error, Transaction};
 
-/// One step from a version to the next. A step that was released is never changed: the next one repairs it.
-const STEPS: &[&str] = &["
+/// The steps of the shared state. Each leads from one version to the next; one that was released is never changed: the next one repairs it.
+pub(crate) const STATE: &[&str] = &["
 CREATE TABLE health (
     subject TEXT PRIMARY KEY,  -- JSON
     ailment TEXT NOT NULL,     -- JSON
@@ -38,6 +39,8 @@ CREATE INDEX answers_by_age ON answers (given_ms);
 pub(crate) enum Unusable {
     /// A later version of the program wrote it.
     Newer { version: u32 },
+    /// A step that made it was not this program's.
+    Foreign { version: u32 },
     /// SQLite says why.
     Broken(Error),
 }
@@ -48,22 +51,47 @@ impl From<Error> for Unusable {
     }
 }
 
-/// Brings the file to this version. Safe with several processes: whoever comes second finds nothing to do.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Unusable> {
-    let wanted = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+/// Brings the file to the version of `steps`. Safe with several processes: whoever comes second finds nothing to do.
+pub(crate) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), Unusable> {
+    let wanted = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     if version(connection)? == wanted {
-        return Ok(());
+        return check(connection, steps);
     }
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     if found > wanted {
         return Err(Unusable::Newer { version: found });
     }
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
-        transaction.execute_batch(step)?;
+    check(&transaction, steps.get(..usize::try_from(found).unwrap_or_default()).unwrap_or_default())?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, checksum TEXT NOT NULL)",
+    )?;
+    for (step, version) in steps.iter().zip(1_u32..) {
+        if version > found {
+            transaction.execute_batch(step)?;
+        }
+        let row = (version, content_hash(step.as_bytes()));
+        transaction.execute("INSERT OR IGNORE INTO migrations (version, checksum) VALUES (?1, ?2)", row)?;
     }
     stamp(&transaction, wanted)?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Compares the steps that the file says it was made by with ours. A file from before these notes has none, and is believed.
+fn check(connection: &Connection, steps: &[&str]) -> Result<(), Unusable> {
+    if !connection.table_exists(None, "migrations")? {
+        return Ok(());
+    }
+    let mut select = connection.prepare("SELECT version, checksum FROM migrations ORDER BY version")?;
+    let rows = select.query_map([], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))?;
+    for row in rows {
+        let (version, checksum) = row?;
+        let step = version.checked_sub(1).and_then(|at| steps.get(usize::try_from(at).ok()?));
+        if step.is_some_and(|step| content_hash(step.as_bytes()) != checksum) {
+            return Err(Unusable::Foreign { version });
+        }
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use async_orchestrator_core::StoreError;
 use futures_channel::oneshot;
 use rusqlite::{Connection, Error, TransactionBehavior};
 
-use crate::work::Note;
+use crate::{file, work::Note};
 
 /// The most that waits; beyond it notes are dropped and counted, and questions fail.
 const QUEUE_MAX: usize = 4_096;
@@ -103,18 +103,7 @@ impl Writer {
 
 /// A failure for people.
 pub(crate) fn said(error: Error) -> StoreError {
-    let what = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            "the shared state is locked by another process"
-        }
-        Some(rusqlite::ErrorCode::DiskFull) => "the disk of the shared state is full",
-        Some(rusqlite::ErrorCode::ReadOnly) => "the file of the shared state cannot be written",
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-            "the file of the shared state is damaged"
-        }
-        _ => "the shared state cannot be used",
-    };
-    StoreError::new(what, Some(Box::new(error)))
+    file::said("the shared state", error)
 }
 
 fn run(mut connection: Connection, receiver: &Receiver<Work>, lost: &AtomicU64) {

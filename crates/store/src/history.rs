@@ -1,0 +1,387 @@
+//! The journal and the history in one SQLite file: every run entry by entry while it happens, and for good when it has ended.
+//!
+//! One thread writes, another reads. Whoever hands over an entry waits until it is on the disk ([`Sync`]); all that wait at the same time
+//! share one sync.
+
+mod bundle;
+mod chain;
+mod journal;
+mod keep;
+mod latency;
+mod owner;
+mod prune;
+mod redact;
+mod rows;
+mod schema;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod worker;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_orchestrator_core::{
+    DecisionRecord, HistoryStore, Journal, JournalEntry, RunId, RunSetup, SealedEntry, StoreError, Takeover,
+    TriageRequest, Unfinished, canonical_json,
+};
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use crate::{
+    file::{self, OpenError},
+    schema::Unusable,
+};
+use journal::{Asked, Held};
+use owner::Owner;
+use schema::HISTORY;
+use worker::{Kind, WHAT, Worker};
+
+pub use bundle::{BUNDLE_SCHEMA, BundleError, verify_bundle};
+pub use latency::Latencies;
+pub use prune::PruneReport;
+pub use redact::Content;
+pub use rows::{Filter, Found, RunRow, RunState, SearchOrder};
+pub use stats::{Calibration, CalibrationBin, CallFigures, RunFigures, Stats, StatsFilter};
+pub use verify::{Flaw, FlawKind, Verification, VerifyScope};
+
+/// What a write waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// The disk: a power cut takes nothing that was answered.
+    #[default]
+    Full,
+    /// The operating system: a killed process loses nothing, a power cut may take the last moments.
+    Normal,
+    /// Nothing: a power cut may damage the file. For files that may be lost.
+    Off,
+}
+
+/// How a history is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryOptions {
+    /// What a write waits for.
+    pub sync: Sync,
+    /// How much of what was said is kept.
+    pub content: Content,
+}
+
+/// How long a writer waits for another process's transaction.
+const BUSY_MAX: Duration = Duration::from_secs(5);
+
+/// Journal and history in one file, which several processes may use at once.
+///
+/// ```
+/// use async_orchestrator_core::Journal;
+/// use async_orchestrator_store::{History, HistoryOptions};
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let directory = tempfile::tempdir().unwrap();
+/// let history = History::open(&directory.path().join("history.db"), HistoryOptions::default()).unwrap();
+/// assert!(history.unfinished().await.unwrap().is_empty());
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    options: HistoryOptions,
+    owner: Owner,
+    held: Arc<Held>,
+    // Before the owner's lock is given back, what waits is written.
+    writer: Worker,
+    reader: Worker,
+}
+
+impl History {
+    /// Opens the file at `path`, and makes it and its directory where they are missing; only their owner may read them.
+    ///
+    /// # Errors
+    /// If it cannot be used, is damaged, or another version wrote it. Nothing of it is changed then.
+    pub fn open(path: &Path, options: HistoryOptions) -> Result<Self, OpenError> {
+        let unusable = |error: std::io::Error| OpenError::unusable(path, WHAT, Box::new(error));
+        file::prepare(path).map_err(unusable)?;
+        let connect = || connect(path, options.sync).map_err(|error| OpenError::of(path, WHAT, error));
+        let (writing, reading) = (connect()?, connect()?);
+        let owner = Owner::new(path).map_err(unusable)?;
+        let refused = |error: rusqlite::Error| OpenError::of(path, WHAT, Unusable::Broken(error));
+        chain::begin(&writing, owner.name()).map_err(refused)?;
+        owner::sweep(path, &journal::owners(&writing).map_err(refused)?);
+        reading.pragma_update(None, "query_only", true).map_err(refused)?;
+        Ok(Self {
+            path: path.to_owned(),
+            options,
+            owner,
+            held: Arc::default(),
+            writer: Worker::start(Kind::Writer, writing).map_err(unusable)?,
+            reader: Worker::start(Kind::Reader, reading).map_err(unusable)?,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it is kept.
+    pub const fn options(&self) -> HistoryOptions {
+        self.options
+    }
+}
+
+impl History {
+    /// The runs that `filter` lets through, newest first.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn list(&self, filter: Filter) -> Result<Vec<RunRow>, StoreError> {
+        self.reader.ask(move |connection| rows::list(connection, &filter)).await
+    }
+
+    /// At most `limit` runs whose question or answer has all of `words`; a word may end in `*`, words in quotation marks stand together. Where
+    /// contents are not kept, nothing is found.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn search(
+        &self,
+        words: &str,
+        order: SearchOrder,
+        limit: u32,
+    ) -> Result<Vec<RunRow>, StoreError> {
+        let words = words.to_owned();
+        self.reader.ask(move |connection| rows::search(connection, &words, order, limit)).await
+    }
+
+    /// The run whose id is, or alone begins with, `text`; `last` is the newest one that ended with an answer.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn find(&self, text: &str) -> Result<Found, StoreError> {
+        let text = text.to_owned();
+        self.reader.ask(move |connection| rows::find(connection, &text)).await
+    }
+
+    /// The record of `run` with its request, to the letter as the chain holds it; `None` if there is none, or its content went.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn body(&self, run: &RunId) -> Result<Option<String>, StoreError> {
+        let run = run.clone();
+        self.reader.ask(move |connection| chain::body(connection, run.as_str())).await
+    }
+
+    /// The record of `run` with its request; `None` if there is none, or its content is not kept in full.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn kept(&self, run: &RunId) -> Result<Option<Kept>, StoreError> {
+        Ok(self.body(run).await?.and_then(|body| serde_json::from_str(&body).ok()))
+    }
+
+    /// Figures over many runs.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn stats(&self, filter: StatsFilter) -> Result<Stats, StoreError> {
+        self.reader.ask(move |connection| stats::stats(connection, &filter)).await
+    }
+
+    /// Proves that everything in `scope` is as it was written, or says what is not.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn verify(&self, scope: VerifyScope) -> Result<Verification, StoreError> {
+        self.reader.ask(move |connection| verify::verify(connection, &scope)).await
+    }
+
+    /// Writes the chain from `since_ms` on (milliseconds since 1970) into `out`, for others to check with [`verify_bundle`]. Gives the number
+    /// of links and the head.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or `out` not written.
+    pub async fn export(
+        &self,
+        since_ms: Option<u64>,
+        mut out: Box<dyn std::io::Write + Send>,
+    ) -> Result<(u64, String), BundleError> {
+        let exported =
+            self.reader.ask(move |connection| Ok(bundle::export(connection, since_ms, &mut *out))).await;
+        exported.map_err(|error| BundleError::Store(Box::new(error)))?
+    }
+
+    /// Lets the content of runs go that began before `before_ms`; `now_ms` is noted in the chain. With `pack` the file shrinks, which rewrites
+    /// all of it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn prune(&self, before_ms: u64, now_ms: u64, pack: Pack) -> Result<PruneReport, StoreError> {
+        let report = self.writer.ask(move |connection| prune::prune(connection, before_ms, now_ms)).await?;
+        if pack == Pack::Now {
+            let path = self.path.clone();
+            // Outside of any transaction, so on a connection of its own.
+            self.reader
+                .ask(move |_| {
+                    let connection = Connection::open(&path)?;
+                    connection.busy_timeout(BUSY_MAX)?;
+                    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+                })
+                .await?;
+        }
+        Ok(report)
+    }
+
+    /// Notes that the decision of `run` turned out right or wrong. Gives whether there is such a run.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn outcome(&self, run: &RunId, right: bool, now_ms: u64) -> Result<bool, StoreError> {
+        let run = run.clone();
+        self.writer.ask(move |connection| prune::outcome(connection, run.as_str(), right, now_ms)).await
+    }
+}
+
+/// Whether a pruned file is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pack {
+    /// The space is used again by what comes next.
+    #[default]
+    Later,
+    /// The file is rewritten without it.
+    Now,
+}
+
+fn connect(path: &Path, sync: Sync) -> Result<Connection, Unusable> {
+    let synchronous = match sync {
+        Sync::Full => "full",
+        Sync::Normal => "normal",
+        Sync::Off => "off",
+    };
+    let pragmas = |connection: &Connection| {
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        connection.pragma_update(None, "mmap_size", 256 << 20)
+    };
+    let connection = file::connect(path, HISTORY, pragmas)?;
+    connection.busy_timeout(BUSY_MAX)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+#[async_trait]
+impl Journal for History {
+    async fn append(&self, run: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError> {
+        if entry.entry().index == 0 {
+            self.held.take(run);
+        }
+        let (run, owner, held) = (run.clone(), self.owner.name().to_owned(), Arc::clone(&self.held));
+        let content = self.options.content;
+        self.writer
+            .ask(move |connection| {
+                let outcome = journal::append(connection, &run, &entry, &owner, content, &held);
+                if matches!(entry.entry().body, async_orchestrator_core::JournalBody::Failed { .. }) {
+                    held.let_go(&run);
+                }
+                outcome
+            })
+            .await
+    }
+
+    async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError> {
+        if self.held.knows(hash) {
+            return Ok(());
+        }
+        let json = canonical_json(setup).map_err(|error| {
+            StoreError::new("the council's setup cannot be written", Some(Box::new(error)))
+        })?;
+        self.held.learn(hash, setup);
+        let hash = hash.to_owned();
+        self.writer.ask(move |connection| journal::keep_setup(connection, &hash, &json)).await
+    }
+
+    async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError> {
+        let hash = hash.to_owned();
+        self.reader.ask(move |connection| journal::setup(connection, &hash)).await
+    }
+
+    async fn claim(&self, run: &RunId) -> Result<Takeover, StoreError> {
+        if !self.held.take(run) {
+            return Ok(Takeover::Running);
+        }
+        let (asked, path, own) = (run.clone(), self.path.clone(), self.owner.name().to_owned());
+        let claimed =
+            self.writer.ask(move |connection| journal::claim(connection, &path, &asked, &own)).await;
+        if !matches!(claimed, Ok(Asked::Taken(_))) {
+            self.held.let_go(run);
+        }
+        Ok(match claimed? {
+            Asked::Taken(entries) => Takeover::Taken(entries),
+            Asked::Running => Takeover::Running,
+            Asked::Ended => Takeover::Ended,
+            Asked::Unknown => Takeover::Unknown,
+        })
+    }
+
+    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError> {
+        let run = run.clone();
+        let read = move |connection: &Connection| match journal::seq(connection, &run)? {
+            Some(seq) => journal::entries(connection, seq),
+            None => Ok(Vec::new()),
+        };
+        self.reader.ask(read).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
+        let path = self.path.clone();
+        self.reader.ask(move |connection| journal::unfinished(connection, &path)).await
+    }
+
+    fn leave(&self, run: &RunId) {
+        self.held.let_go(run);
+        let run = run.clone();
+        self.writer.tell(move |connection| journal::leave(connection, &run));
+    }
+}
+
+#[async_trait]
+impl HistoryStore for History {
+    async fn keep(&self, request: &TriageRequest, record: &DecisionRecord) -> Result<(), StoreError> {
+        let unwritable =
+            |error: serde_json::Error| StoreError::new("the record cannot be written", Some(Box::new(error)));
+        let finished = keep::Finished::new(request, record, self.options.content).map_err(unwritable)?;
+        let (run, held) = (record.run_id.clone(), Arc::clone(&self.held));
+        self.writer
+            .ask(move |connection| {
+                let outcome = keep::keep(connection, &finished);
+                held.let_go(&run);
+                outcome
+            })
+            .await
+    }
+
+    async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError> {
+        let run = run.clone();
+        let body = self.reader.ask(move |connection| chain::body(connection, run.as_str())).await?;
+        let unreadable =
+            |error: serde_json::Error| StoreError::new("the record cannot be read", Some(Box::new(error)));
+        let body = body.map(|body| serde_json::from_str::<Kept>(&body)).transpose();
+        Ok(body.map_err(unreadable)?.map(|kept| kept.record))
+    }
+}
+
+/// A finished run as it is kept: what was asked and how it was decided.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Kept {
+    /// The record.
+    pub record: DecisionRecord,
+    /// The request.
+    pub request: TriageRequest,
+}
+
+/// SQLite's integers have a sign; no count and no time of ours comes near its end.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

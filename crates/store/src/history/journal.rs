@@ -1,0 +1,299 @@
+//! Writes the journal's entries, and answers who may go on with which run.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_orchestrator_core::{
+    AttemptOutcome, JournalBody, JournalEntry, ModelRef, Price, RoleOutcome, RunId, RunSetup, SealedEntry,
+    Unended, Unfinished, Usage,
+};
+use rusqlite::{Connection, Error, OptionalExtension, params};
+
+use super::{Content, keep, owner, redact, signed};
+
+/// What the writer remembers of the runs that this process holds.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    runs: Mutex<BTreeSet<RunId>>,
+    /// The prices of each setup, and the setup of each run.
+    prices: Mutex<HashMap<String, Arc<Prices>>>,
+    setups: Mutex<HashMap<RunId, Arc<Prices>>>,
+}
+
+type Prices = HashMap<ModelRef, Price>;
+
+/// Setups whose prices are remembered; more are rare, and the oldest knowledge is then read again.
+const SETUPS_MAX: usize = 64;
+
+impl Held {
+    pub(super) fn take(&self, run: &RunId) -> bool {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone())
+    }
+
+    pub(super) fn let_go(&self, run: &RunId) {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+    }
+
+    /// Whether the setup called `hash` was kept by this process already.
+    pub(super) fn knows(&self, hash: &str) -> bool {
+        self.prices.lock().unwrap_or_else(PoisonError::into_inner).contains_key(hash)
+    }
+
+    pub(super) fn learn(&self, hash: &str, setup: &RunSetup) {
+        let models = setup.seats.iter().flat_map(|seat| &seat.models);
+        let prices = models.filter_map(|model| Some((model.target.clone(), model.price.clone()?))).collect();
+        let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= SETUPS_MAX {
+            known.clear();
+        }
+        known.insert(hash.to_owned(), Arc::new(prices));
+    }
+
+    fn of_run(&self, connection: &Connection, run: &RunId, seq: i64) -> Result<Arc<Prices>, Error> {
+        if let Some(prices) = self.setups.lock().unwrap_or_else(PoisonError::into_inner).get(run) {
+            return Ok(Arc::clone(prices));
+        }
+        let hash: Option<String> = connection
+            .prepare_cached("SELECT setup FROM runs WHERE seq = ?1")?
+            .query_row([seq], |row| row.get(0))?;
+        let hash = hash.unwrap_or_default();
+        if !self.knows(&hash)
+            && let Some(setup) = setup(connection, &hash)?
+        {
+            self.learn(&hash, &setup);
+        }
+        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        let prices = known.get(&hash).cloned().unwrap_or_default();
+        drop(known);
+        self.setups.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone(), Arc::clone(&prices));
+        Ok(prices)
+    }
+}
+
+/// Adds an entry; the first one makes the run.
+pub(super) fn append(
+    connection: &Connection,
+    run: &RunId,
+    sealed: &SealedEntry,
+    owner: &str,
+    content: Content,
+    held: &Held,
+) -> Result<(), Error> {
+    let entry = sealed.entry();
+    let seq = match &entry.body {
+        JournalBody::Opened { request, wall_ms, setup, .. } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO runs (id, state, owner, began_ms, question, setup)
+                     VALUES (?1, 'open', ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    run.as_str(),
+                    owner,
+                    signed(*wall_ms),
+                    redact::text(keep::preview(&request.query), content),
+                    setup
+                ])?;
+            connection.last_insert_rowid()
+        }
+        _ => seq(connection, run)?.ok_or(Error::QueryReturnedNoRows)?,
+    };
+    match &entry.body {
+        JournalBody::Arrived { call, outcome, .. } => {
+            let prices = held.of_run(connection, run, seq)?;
+            arrived(connection, seq, call, outcome, &prices)?;
+        }
+        JournalBody::Failed { why } => {
+            connection
+                .prepare_cached(
+                    "UPDATE runs SET state = 'failed', owner = NULL, why = ?2, ended_ms = began_ms + ?3 WHERE seq = ?1",
+                )?
+                .execute(params![seq, why, signed(entry.at_ms)])?;
+            keep::failed(connection, seq)?;
+        }
+        _ => {}
+    }
+    if content == Content::Off {
+        return Ok(());
+    }
+    connection
+        .prepare_cached("INSERT INTO entries (run, number, json) VALUES (?1, ?2, ?3)")?
+        .execute(params![seq, signed(entry.index), sealed.json()])
+        .map(drop)
+}
+
+/// The row of a run.
+pub(super) fn seq(connection: &Connection, run: &RunId) -> Result<Option<i64>, Error> {
+    let mut select = connection.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?;
+    select.query_row([run.as_str()], |row| row.get(0)).optional()
+}
+
+fn arrived(
+    connection: &Connection,
+    seq: i64,
+    call: &str,
+    outcome: &RoleOutcome,
+    prices: &Prices,
+) -> Result<(), Error> {
+    let (seat, stage) = call.split_once('/').unwrap_or((call, ""));
+    let role = seat.rsplit_once('-').map_or(seat, |(role, _)| role);
+    let stage = stage.split('/').next().unwrap_or_default();
+    let trail = outcome.trail();
+    let (model, usage, word) = match outcome {
+        RoleOutcome::Answered(completion) => (Some(&completion.answered_by), completion.usage, "ok"),
+        RoleOutcome::Judged(verdict) => (Some(&verdict.answered_by), verdict.usage, "ok"),
+        RoleOutcome::Failed(failure) => {
+            (trail.last().map(|attempt| &attempt.target), Usage::default(), failure.cause.name())
+        }
+    };
+    let began = trail.iter().map(|attempt| attempt.started_ms).min().unwrap_or_default();
+    let ended = trail.iter().filter_map(|attempt| attempt.ended_ms).max().unwrap_or(began);
+    let cost = model.and_then(|model| prices.get(model)).map(|price| price.cost(&usage).0);
+    connection
+        .prepare_cached(
+            "INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            seq,
+            call,
+            seat,
+            role,
+            stage,
+            model.map(ToString::to_string),
+            word,
+            signed(trail.len() as u64),
+            signed(ended.saturating_sub(began)),
+            signed(usage.input_tokens),
+            signed(usage.output_tokens),
+            cost.map(signed)
+        ])?;
+    for attempt in trail {
+        let word = match attempt.outcome {
+            AttemptOutcome::Ok(_) => "ok",
+            AttemptOutcome::Failed(cause) => cause.name(),
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO attempts (run, call, number, model, began_ms, ended_ms, outcome, why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                seq,
+                call,
+                attempt.n,
+                attempt.target.to_string(),
+                signed(attempt.started_ms),
+                attempt.ended_ms.map(signed),
+                word,
+                attempt.why
+            ])?;
+    }
+    connection
+        .prepare_cached("UPDATE runs SET calls_done = calls_done + 1 WHERE seq = ?1")?
+        .execute([seq])
+        .map(drop)
+}
+
+/// What became of asking for a run.
+pub(super) enum Asked {
+    Taken(Vec<JournalEntry>),
+    Running,
+    Ended,
+    Unknown,
+}
+
+/// Takes a run over, if nobody runs it.
+pub(super) fn claim(connection: &Connection, path: &Path, run: &RunId, own: &str) -> Result<Asked, Error> {
+    let row = connection
+        .prepare_cached("SELECT seq, state, owner FROM runs WHERE id = ?1")?
+        .query_row([run.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+        })
+        .optional()?;
+    let Some((seq, state, holder)) = row else { return Ok(Asked::Unknown) };
+    match state.as_str() {
+        "open" => {
+            // What this process itself holds was looked up before.
+            let others = holder.filter(|holder| holder != own);
+            if others.is_some_and(|holder| owner::is_alive(path, &holder)) {
+                return Ok(Asked::Running);
+            }
+        }
+        "left" => {}
+        _ => return Ok(Asked::Ended),
+    }
+    // One transaction: nobody else can have taken it in between.
+    connection
+        .prepare_cached("UPDATE runs SET state = 'open', owner = ?2 WHERE seq = ?1")?
+        .execute(params![seq, own])?;
+    Ok(Asked::Taken(entries(connection, seq)?))
+}
+
+/// Notes that the caller of a run went away.
+pub(super) fn leave(connection: &Connection, run: &RunId) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND state = 'open'")?
+        .execute([run.as_str()])
+        .map(drop)
+}
+
+/// The entries of a run.
+pub(super) fn entries(connection: &Connection, seq: i64) -> Result<Vec<JournalEntry>, Error> {
+    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
+    let rows = select.query_map([seq], |row| row.get::<_, String>(0))?;
+    rows.map(|json| {
+        serde_json::from_str(&json?)
+            .map_err(|error| Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+    })
+    .collect()
+}
+
+/// Keeps a setup.
+pub(super) fn keep_setup(connection: &Connection, hash: &str, json: &str) -> Result<(), Error> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO setups (hash, json) VALUES (?1, ?2)")?
+        .execute([hash, json])
+        .map(drop)
+}
+
+/// The setup called `hash`.
+pub(super) fn setup(connection: &Connection, hash: &str) -> Result<Option<RunSetup>, Error> {
+    let mut select = connection.prepare_cached("SELECT json FROM setups WHERE hash = ?1")?;
+    let json = select.query_row([hash], |row| row.get::<_, String>(0)).optional()?;
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+}
+
+/// The runs that have not ended, oldest first.
+pub(super) fn unfinished(connection: &Connection, path: &Path) -> Result<Vec<Unfinished>, Error> {
+    let mut select = connection.prepare_cached(
+        "SELECT id, began_ms, question, calls_done, state, owner FROM runs WHERE state IN ('open', 'left') ORDER BY seq",
+    )?;
+    let rows = select.query_map([], |row| {
+        let (state, holder): (String, Option<String>) = (row.get(4)?, row.get(5)?);
+        let state = match (state.as_str(), holder) {
+            ("left", _) => Unended::Left,
+            (_, Some(holder)) if owner::is_alive(path, &holder) => Unended::Running,
+            _ => Unended::Interrupted,
+        };
+        Ok(Unfinished {
+            run: RunId::new(row.get::<_, String>(0)?),
+            began_ms: row.get::<_, i64>(1)?.unsigned_abs(),
+            question: row.get(2)?,
+            calls: row.get::<_, i64>(3)?.unsigned_abs(),
+            state,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The owners of open runs.
+pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Error> {
+    let mut select = connection
+        .prepare_cached("SELECT DISTINCT owner FROM runs WHERE state = 'open' AND owner IS NOT NULL")?;
+    select.query_map([], |row| row.get(0))?.collect()
+}

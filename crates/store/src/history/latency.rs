@@ -1,0 +1,148 @@
+//! A histogram of durations that is a few dozen bytes: eight buckets to each doubling, so that a percentile is off by at most 6 %.
+//!
+//! The layout is that of HdrHistogram with three bits of precision (Tene, `HdrHistogram`, "bucket and sub-bucket"); sums of histograms are
+//! histograms, which is why a day's figures need not be counted again.
+
+use std::collections::BTreeMap;
+
+/// Sub-buckets to a doubling, as bits.
+const BITS: u32 = 3;
+
+/// How often each duration occurred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Latencies(BTreeMap<u32, u64>);
+
+impl Latencies {
+    /// Counts a duration in milliseconds.
+    pub fn record(&mut self, ms: u64) {
+        *self.0.entry(bucket(ms)).or_default() += 1;
+    }
+
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, count) in &other.0 {
+            let mine = self.0.entry(*bucket).or_default();
+            *mine = mine.saturating_add(*count);
+        }
+    }
+
+    /// How many durations there are.
+    pub fn count(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The duration in milliseconds that `share` of all (0 to 1) do not exceed, within 6 %; `None` if there is none.
+    pub fn percentile(&self, share: f64) -> Option<u64> {
+        let wanted = share.clamp(0.0, 1.0) * self.count() as f64;
+        let mut seen = 0_u64;
+        for (bucket, count) in &self.0 {
+            seen = u64::saturating_add(seen, *count);
+            if seen as f64 >= wanted && seen > 0 {
+                return Some(middle(*bucket));
+            }
+        }
+        None
+    }
+
+    /// The histogram as bytes: pairs of variable-length numbers, the distance to the bucket before and the count.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len() * 3);
+        let mut before = 0;
+        for (bucket, count) in &self.0 {
+            put(u64::from(bucket - before), &mut bytes);
+            put(*count, &mut bytes);
+            before = *bucket;
+        }
+        bytes
+    }
+
+    /// The histogram that [`Latencies::to_bytes`] wrote; what is no such bytes is passed over.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut numbers = numbers(bytes);
+        let mut counts = BTreeMap::new();
+        let mut bucket = 0_u32;
+        while let (Some(step), Some(count)) = (numbers.next(), numbers.next()) {
+            bucket = bucket.saturating_add(u32::try_from(step).unwrap_or(u32::MAX));
+            counts.insert(bucket, count);
+        }
+        Self(counts)
+    }
+}
+
+fn bucket(ms: u64) -> u32 {
+    let magnitude = ms.checked_ilog2().unwrap_or(0).saturating_sub(BITS);
+    let within = u32::try_from(ms >> magnitude).unwrap_or(u32::MAX);
+    (magnitude << BITS) + within
+}
+
+/// The middle of a bucket's range.
+fn middle(bucket: u32) -> u64 {
+    let small = 1 << (BITS + 1);
+    if bucket < small {
+        return u64::from(bucket);
+    }
+    let magnitude = (bucket >> BITS) - 1;
+    let within = u64::from(bucket - (magnitude << BITS));
+    let low = within.checked_shl(magnitude).unwrap_or(u64::MAX);
+    low.saturating_add(1_u64.checked_shl(magnitude).unwrap_or(1).saturating_sub(1) / 2)
+}
+
+fn put(mut number: u64, bytes: &mut Vec<u8>) {
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap_or_default();
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let mut bytes = bytes.iter();
+    std::iter::from_fn(move || {
+        let mut number = 0_u64;
+        for shift in (0..63).step_by(7) {
+            let byte = bytes.next()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_within_six_percent_of_the_exact_one(
+            durations in prop::collection::vec(0_u64..5_000_000, 1..200),
+            share in 0.01_f64..1.0,
+        ) {
+            let mut latencies = Latencies::default();
+            durations.iter().for_each(|ms| latencies.record(*ms));
+            let mut sorted = durations.clone();
+            sorted.sort_unstable();
+            let at = sorted.iter().enumerate().position(|(at, _)| (at + 1) as f64 >= share * sorted.len() as f64);
+            let exact = sorted[at.unwrap()] as f64;
+            let found = latencies.percentile(share).unwrap() as f64;
+            prop_assert!((found - exact).abs() <= 0.0625 * exact + 0.5, "{found} for {exact}");
+            prop_assert_eq!(Latencies::from_bytes(&latencies.to_bytes()), latencies.clone());
+            let mut twice = latencies.clone();
+            twice.add(&latencies);
+            prop_assert_eq!(twice.count(), 2 * durations.len() as u64);
+        }
+
+        #[test]
+        fn any_bytes_are_some_histogram(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Latencies::from_bytes(&bytes).percentile(0.5);
+        }
+    }
+}

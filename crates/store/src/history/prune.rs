@@ -1,0 +1,76 @@
+//! Lets old content go: bodies, journals and words for the search. Hashes, lines and the days' figures stay, and the chain says what went.
+
+use rusqlite::{Connection, Error, params};
+use serde::Serialize;
+
+use super::{chain, chain::LinkKind, signed, verify::Pruned};
+
+/// What a pruning let go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PruneReport {
+    /// Records whose content went.
+    pub records: u64,
+    /// Unfinished and failed runs that went as a whole.
+    pub runs: u64,
+    /// Bytes of content that went; the file shrinks when it is packed.
+    pub bytes: u64,
+}
+
+/// Lets the content of runs go that began before `before_ms`; `at_ms` is now. Runs that somebody holds stay.
+pub(super) fn prune(connection: &Connection, before_ms: u64, at_ms: u64) -> Result<PruneReport, Error> {
+    let before = signed(before_ms);
+    let mut report = PruneReport::default();
+    let old = "SELECT seq FROM runs WHERE began_ms < ?1";
+    let bodies = "position IN (SELECT position FROM runs WHERE began_ms < ?1) AND kind = 'record' AND body IS NOT NULL";
+    let mut select = connection
+        .prepare(&format!("SELECT position, length(CAST(body AS BLOB)) FROM chain WHERE {bodies}"))?;
+    let rows = select.query_map([before], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    let mut positions = Vec::new();
+    for row in rows {
+        let (position, bytes) = row?;
+        positions.push(position.unsigned_abs());
+        report.bytes += bytes.unsigned_abs();
+    }
+    report.records = positions.len() as u64;
+    connection.execute(&format!("UPDATE chain SET body = NULL WHERE {bodies}"), [before])?;
+    report.bytes += connection
+        .query_row(
+            &format!("SELECT coalesce(sum(length(CAST(json AS BLOB))), 0) FROM entries WHERE run IN ({old} AND state = 'done')"),
+            [before],
+            |row| row.get::<_, i64>(0),
+        )?
+        .unsigned_abs();
+    connection.execute(&format!("DELETE FROM entries WHERE run IN ({old} AND state = 'done')"), [before])?;
+    connection.execute(&format!("DELETE FROM texts WHERE rowid IN ({old} AND state = 'done')"), [before])?;
+    connection.execute(&format!("DELETE FROM attempts WHERE run IN ({old} AND state = 'done')"), [before])?;
+    connection.execute(
+        "UPDATE runs SET question = '', answer = NULL WHERE began_ms < ?1 AND state = 'done'",
+        [before],
+    )?;
+    let ended = format!("{old} AND state IN ('failed', 'left')");
+    for table in ["entries", "calls", "attempts"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE run IN ({ended})"), [before])?;
+    }
+    let gone = connection
+        .execute("DELETE FROM runs WHERE began_ms < ?1 AND state IN ('failed', 'left')", [before])?;
+    report.runs = gone as u64;
+    if !positions.is_empty() {
+        let body = Pruned { positions, before_ms };
+        // Numbers alone: this always has a canonical form.
+        let body = async_orchestrator_core::canonical_json(&body).unwrap_or_default();
+        chain::append(connection, LinkKind::Pruned, None, at_ms, &body)?;
+    }
+    Ok(report)
+}
+
+/// Notes what became known of a decision, in its line and in the chain.
+pub(super) fn outcome(connection: &Connection, run: &str, right: bool, at_ms: u64) -> Result<bool, Error> {
+    let word = if right { "right" } else { "wrong" };
+    let known = connection
+        .execute("UPDATE runs SET outcome = ?2 WHERE id = ?1 AND state = 'done'", params![run, word])?;
+    if known == 1 {
+        let body = format!("{{\"outcome\":\"{word}\"}}");
+        chain::append(connection, LinkKind::Outcome, Some(run), at_ms, &body)?;
+    }
+    Ok(known == 1)
+}

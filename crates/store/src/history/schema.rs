@@ -1,0 +1,127 @@
+//! The tables of the history.
+
+/// The steps of the history. Each leads from one version to the next; one that was released is never changed: the next one repairs it.
+pub(crate) const HISTORY: &[&str] = &["
+CREATE TABLE runs (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,              -- open, left, failed, done
+    owner TEXT,                       -- whose lock holds it while it is open
+    began_ms INTEGER NOT NULL,
+    question TEXT NOT NULL,
+    setup TEXT,
+    calls_done INTEGER NOT NULL DEFAULT 0,
+    why TEXT,                         -- of a failed run
+    ended_ms INTEGER,
+    domain TEXT,
+    class TEXT,
+    mode TEXT,
+    status TEXT,
+    verdict TEXT,
+    rule TEXT,
+    answer TEXT,
+    agreement REAL,
+    p_correct REAL,
+    dissents INTEGER,
+    calls INTEGER,
+    saved_calls INTEGER,
+    tokens_in INTEGER,
+    tokens_out INTEGER,
+    micro_usd INTEGER,
+    total_ms REAL,
+    decision_hash TEXT,
+    position INTEGER,                 -- of its record in the chain
+    outcome TEXT                      -- right or wrong, where that became known
+);
+CREATE INDEX runs_unfinished ON runs (state) WHERE state IN ('open', 'left');
+CREATE INDEX runs_known ON runs (seq) WHERE outcome IS NOT NULL;
+CREATE INDEX runs_by_time ON runs (began_ms);
+CREATE TABLE entries (
+    run INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    json TEXT NOT NULL
+);
+CREATE UNIQUE INDEX entries_by_run ON entries (run, number);
+CREATE TABLE setups (hash TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE calls (
+    run INTEGER NOT NULL,
+    call TEXT NOT NULL,
+    seat TEXT NOT NULL,
+    role TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    model TEXT,                       -- that answered, or was asked last
+    outcome TEXT NOT NULL,            -- ok, or the cause of the failure
+    attempts INTEGER NOT NULL,
+    took_ms INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    micro_usd INTEGER
+);
+CREATE INDEX calls_by_run ON calls (run);
+CREATE TABLE attempts (
+    run INTEGER NOT NULL,
+    call TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    began_ms INTEGER NOT NULL,        -- since the start of the run
+    ended_ms INTEGER,
+    outcome TEXT NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE INDEX attempts_by_run ON attempts (run);
+CREATE TABLE chain (
+    position INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,               -- record, outcome, pruned
+    run TEXT,
+    at_ms INTEGER NOT NULL,
+    previous TEXT NOT NULL,
+    body_hash TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    body TEXT                         -- canonical JSON; NULL once it was pruned
+);
+CREATE INDEX chain_by_run ON chain (run);
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    installation TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE VIRTUAL TABLE texts USING fts5 (
+    question, answer, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
+);
+CREATE TABLE daily_calls (
+    day INTEGER NOT NULL,             -- since 1970, UTC
+    model TEXT NOT NULL,
+    role TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    micro_usd INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    proposals INTEGER NOT NULL,
+    won INTEGER NOT NULL,
+    agreed INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    PRIMARY KEY (day, model, role, domain)
+) WITHOUT ROWID;
+CREATE TABLE daily_runs (
+    day INTEGER NOT NULL,
+    domain TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    status TEXT NOT NULL,             -- of the record; failed where there is none
+    runs INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
+    saved_calls INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    micro_usd INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    dissenting INTEGER NOT NULL,      -- runs with a minority report
+    agreement REAL NOT NULL,          -- the sum over councils
+    councils INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    PRIMARY KEY (day, domain, mode, status)
+) WITHOUT ROWID;
+"];

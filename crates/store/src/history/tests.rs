@@ -1,0 +1,456 @@
+//! The history as its users meet it: kept runs, claims of several processes, tampering, policies, damaged files, exports.
+
+use std::{fs, io::Write, time::Duration};
+
+use async_orchestrator_core::{
+    CallContext, Capabilities, CompletionRequest, EventSink, MicroUsd, Mode, ModeChoice, Price, Role, SeatId,
+    Stages, Unended,
+    test_util::{ManualClock, Script, ScriptedProvider},
+};
+use async_orchestrator_council::{Council, Panel, Quorum, Resumption, RunInputs, Seat};
+use async_orchestrator_prompts::CollaborativePromptLibrary;
+use futures_util::FutureExt;
+
+use super::*;
+
+struct Place {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn place() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("some/where/history.db");
+    Place { _directory: directory, path }
+}
+
+impl Place {
+    fn open(&self) -> History {
+        self.keeping(Content::Full)
+    }
+
+    fn keeping(&self, content: Content) -> History {
+        let options = HistoryOptions { sync: super::Sync::Normal, content };
+        History::open(&self.path, options).unwrap()
+    }
+
+    fn raw(&self) -> Connection {
+        Connection::open(&self.path).unwrap()
+    }
+}
+
+fn on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+const QUESTION: &str = "How many lanterns burn on the quay of Ystad?";
+
+/// A council of three that answers at once; `keys` are its answers.
+fn council(keys: [&'static str; 3], store: &Arc<History>) -> Council {
+    let clock = Arc::new(ManualClock::new());
+    let seat = |number: u8| {
+        let price = Price {
+            input: 1_000_000,
+            cached_input: None,
+            cache_write: None,
+            output: 2_000_000,
+            as_of: "2026-11".into(),
+        };
+        let target = format!("vendor{number}:model").parse().unwrap();
+        let facts = Capabilities { price: Some(price), ..Capabilities::unknown(target) };
+        let reply = move |_: &CompletionRequest, _: &CallContext| {
+            let key = keys[usize::from(number) - 1];
+            let text = format!(
+                r#"{{"answer_key":"{key}","answer":"The answer is {key}, counted at dusk.","claims":[],"confidence":0.8,"abstain":false}}"#
+            );
+            Script::Answer { after: Duration::ZERO, text }
+        };
+        let provider: Arc<ScriptedProvider> = Arc::new(ScriptedProvider::answering(
+            facts.clone(),
+            Arc::<ManualClock>::clone(&clock) as _,
+            reply,
+        ));
+        Seat {
+            id: SeatId::new(Role::Proposer, number),
+            provider,
+            models: vec![facts],
+            limits: async_orchestrator_core::AttemptLimits::REMOTE_DEFAULT,
+            temperature: None,
+        }
+    };
+    let panel = Panel::try_new((1..=3).map(seat).collect()).unwrap();
+    Council::new(panel, CollaborativePromptLibrary::built_in().unwrap(), clock)
+        .quorum(Quorum::try_new(2, 0).unwrap())
+        .depth(async_orchestrator_council::Depth::Full)
+        .journal(Arc::<History>::clone(store))
+        .history(Arc::<History>::clone(store))
+}
+
+fn request() -> TriageRequest {
+    TriageRequest::new(QUESTION)
+        .mode(ModeChoice::Council)
+        .stages(Stages::VOTE)
+        .answer_kind(async_orchestrator_core::AnswerKind::Number)
+}
+
+fn inputs(run: &str) -> RunInputs {
+    let run = RunId::new(run);
+    RunInputs { run: run.clone(), seed: 7, events: EventSink::silent(run, ManualClock::new().now()) }
+}
+
+use async_orchestrator_core::Clock as _;
+
+/// Runs a council whose every run is kept.
+fn deliberate(store: &Arc<History>, run: &str) -> DecisionRecord {
+    on(council(["42", "42", "41"], store).run(&request(), inputs(run))).unwrap()
+}
+
+fn filled(place: &Place, runs: usize) -> Arc<History> {
+    let store = Arc::new(place.open());
+    for number in 0..runs {
+        deliberate(&store, &format!("run-{number}"));
+    }
+    store
+}
+
+fn flaws(store: &History) -> Vec<(Option<u64>, FlawKind)> {
+    let found = on(store.verify(VerifyScope::default())).unwrap();
+    found.flaws.into_iter().map(|flaw| (flaw.position, flaw.kind)).collect()
+}
+
+#[test]
+fn a_run_is_listed_found_shown_and_counted() {
+    let place = place();
+    let store = filled(&place, 3);
+    let record = deliberate(&store, "last-run");
+    let rows = on(store.list(Filter::default())).unwrap();
+    assert_eq!(rows.len(), 4);
+    let row = &rows[0];
+    assert_eq!((row.run.as_str(), row.state, row.question.as_str()), ("last-run", RunState::Done, QUESTION));
+    assert_eq!(row.decision_hash.as_ref(), Some(&record.log.decision_hash));
+    assert_eq!((row.agreement, row.cost, row.calls), (record.agreement(), record.cost.money(), 3));
+    assert_eq!(
+        on(store.record(&record.run_id)).unwrap().as_ref(),
+        Some(&record),
+        "as it was, to every digit"
+    );
+    assert_eq!(on(store.kept(&record.run_id)).unwrap().unwrap().request, request());
+    let search = |words: &str| on(store.search(words, SearchOrder::Relevance, 10)).unwrap().len();
+    assert_eq!(
+        (search("lanterns ystad"), search("lant* dusk"), search("\"quay of Ystad\""), search("zebra")),
+        (4, 4, 4, 0)
+    );
+    assert_eq!(search("') OR 1=1 -- \" AND NOT"), 0, "what is written is searched for, not run");
+    let newest = on(store.search("lanterns", SearchOrder::Newest, 2)).unwrap();
+    assert_eq!(newest.iter().map(|row| row.run.as_str()).collect::<Vec<_>>(), ["last-run", "run-2"]);
+    let found = |text: &str| on(store.find(text)).unwrap();
+    assert!(matches!(found("last"), Found::One(row) if row.run.as_str() == "last-run"));
+    assert!(matches!(found("run-1"), Found::One(_)));
+    assert!(matches!(found("run-"), Found::Several(runs) if runs.len() == 3));
+    assert_eq!((found("nobody"), found("*"), found("")), (Found::None, Found::None, Found::None));
+    let filter = |filter: Filter| on(store.list(filter)).unwrap().len();
+    assert_eq!(filter(Filter { limit: 2, ..Filter::default() }), 2);
+    assert_eq!(filter(Filter { mode: Some("express".into()), ..Filter::default() }), 0);
+    assert_eq!(
+        filter(Filter { status: Some("done".into()), mode: Some("council".into()), ..Filter::default() }),
+        4
+    );
+}
+
+#[test]
+fn figures_are_those_of_the_runs() {
+    let place = place();
+    let store = filled(&place, 5);
+    let stats = on(store.stats(StatsFilter::default())).unwrap();
+    assert_eq!((stats.total.runs, stats.total.councils, stats.total.failed), (5, 5, 0));
+    assert_eq!((stats.total.calls, stats.by_outcome.values().sum::<u64>()), (15, 5));
+    assert!((stats.total.agreement.unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    let rows = on(store.list(Filter::default())).unwrap();
+    let cost: MicroUsd = rows.iter().map(|row| row.cost.unwrap()).sum();
+    assert_eq!((stats.total.cost, stats.total.unpriced), (cost, 0));
+    assert_eq!(stats.by_role["proposer"].cost, cost, "the calls' cost is the runs'");
+    let odd = &stats.by_model["vendor3:model"];
+    assert_eq!((odd.proposals, odd.won, odd.agreed, odd.calls), (5, 0, 0, 5));
+    let agreed: u64 = stats.by_model.values().map(|figures| figures.agreed).sum();
+    let won: u64 = stats.by_model.values().map(|figures| figures.won).sum();
+    assert_eq!((agreed, won), (10, 5));
+    assert_eq!(stats.by_domain.len(), 1);
+    let elsewhere = StatsFilter { domain: Some("nowhere".into()), ..StatsFilter::default() };
+    assert_eq!(
+        on(store.stats(elsewhere)).unwrap(),
+        Stats {
+            calibration: Calibration { bins: vec![CalibrationBin::default(); 10], ..Calibration::default() },
+            ..Stats::default()
+        }
+    );
+    assert_eq!(stats.total.latency.count(), 5);
+}
+
+#[test]
+fn a_kept_run_is_kept_once_and_decides_the_same_again() {
+    let place = place();
+    let store = filled(&place, 1);
+    let record = on(store.record(&RunId::new("run-0"))).unwrap().unwrap();
+    on(store.keep(&request(), &record)).unwrap();
+    assert_eq!(on(store.stats(StatsFilter::default())).unwrap().total.runs, 1);
+    let entries = on(store.entries(&record.run_id)).unwrap();
+    let JournalBody::Opened { setup, .. } = &entries[0].body else { panic!("no beginning") };
+    let setup = on(store.setup(setup)).unwrap().unwrap();
+    let prompts = CollaborativePromptLibrary::built_in().unwrap();
+    let council = Council::of_setup(&setup, prompts, Arc::new(ManualClock::new())).unwrap();
+    assert_eq!(council.replay(&record.run_id, entries).unwrap().log, record.log);
+    assert_eq!(record.mode, Mode::Council);
+}
+
+use async_orchestrator_core::JournalBody;
+
+#[test]
+fn an_interrupted_run_is_taken_over_by_one_process_alone() {
+    let place = place();
+    let whole = filled(&place, 1);
+    let entries = on(whole.entries(&RunId::new("run-0"))).unwrap();
+    let run = RunId::new("run-9");
+    // The first process gets to its second call, and dies.
+    let first = Arc::new(place.open());
+    {
+        let seal = |entry: &JournalEntry, previous: &str| {
+            SealedEntry::seal(JournalEntry { previous: previous.to_owned(), ..entry.clone() }).unwrap()
+        };
+        let mut previous = async_orchestrator_core::content_hash(b"run-9");
+        for entry in &entries[..4] {
+            let sealed = seal(entry, &previous);
+            sealed.hash().clone_into(&mut previous);
+            on(first.append(&run, Arc::new(sealed))).unwrap();
+        }
+    }
+    let (second, third) = (Arc::new(place.open()), place.open());
+    let state = |store: &History| on(store.unfinished()).unwrap()[0].state;
+    assert_eq!(state(&second), Unended::Running);
+    assert!(matches!(on(second.claim(&run)).unwrap(), Takeover::Running));
+    assert!(matches!(on(first.claim(&run)).unwrap(), Takeover::Running), "by this very process");
+    drop(first);
+    let unfinished = on(second.unfinished()).unwrap();
+    assert_eq!((unfinished[0].state, unfinished[0].calls), (Unended::Interrupted, 2));
+    let Takeover::Taken(taken) = on(second.claim(&run)).unwrap() else { panic!("not taken") };
+    assert_eq!(taken.len(), 4);
+    assert!(matches!(on(third.claim(&run)).unwrap(), Takeover::Running));
+    assert!(matches!(on(second.claim(&run)).unwrap(), Takeover::Running));
+    assert!(matches!(on(second.claim(&RunId::new("nobody"))).unwrap(), Takeover::Unknown));
+    assert!(matches!(on(second.claim(&RunId::new("run-0"))).unwrap(), Takeover::Ended));
+    // It is finished as if nothing had happened.
+    let resumption = Resumption::read(run.clone(), taken).unwrap();
+    let record = on(council(["42", "42", "41"], &second).resume(resumption, inputs("run-9").events)).unwrap();
+    let before = on(whole.record(&RunId::new("run-0"))).unwrap().unwrap();
+    assert_eq!(record.log.decision_hash, before.log.decision_hash);
+    assert!(on(third.unfinished()).unwrap().is_empty());
+    assert_eq!(flaws(&third), []);
+    let locks = fs::read_dir(place.path.with_added_extension("owners")).unwrap().count();
+    assert_eq!(locks, 3, "the locks of the living, and none of the dead");
+}
+
+#[test]
+fn a_run_whose_caller_left_is_left() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let clock = ManualClock::new();
+    let stalling = ScriptedProvider::answering(
+        Capabilities::unknown("vendor:model".parse().unwrap()),
+        Arc::new(clock.clone()),
+        |_, _| Script::Stall,
+    );
+    let models = vec![Capabilities::unknown("vendor:model".parse().unwrap())];
+    let seat = Seat {
+        id: SeatId::new(Role::Proposer, 1),
+        provider: Arc::new(stalling),
+        models,
+        limits: async_orchestrator_core::AttemptLimits::REMOTE_DEFAULT,
+        temperature: None,
+    };
+    let council = Council::new(
+        Panel::try_new(vec![seat]).unwrap(),
+        CollaborativePromptLibrary::built_in().unwrap(),
+        Arc::new(clock),
+    )
+    .journal(Arc::<History>::clone(&store));
+    assert!(council.run(&request(), inputs("run-1")).now_or_never().is_none());
+    let unfinished = on(async {
+        // Whatever was handed over before is done when this is answered.
+        store.outcome(&RunId::new("nobody"), true, 0).await.unwrap();
+        store.unfinished().await.unwrap()
+    });
+    assert_eq!((unfinished[0].state, unfinished[0].question.as_str()), (Unended::Left, QUESTION));
+    assert!(matches!(on(store.claim(&RunId::new("run-1"))).unwrap(), Takeover::Taken(_)));
+}
+
+#[test]
+fn every_tampering_is_found_and_named() {
+    let tampered = |statement: &str| {
+        let place = place();
+        drop(filled(&place, 6));
+        place.raw().execute_batch(statement).unwrap();
+        flaws(&place.open())
+    };
+    assert_eq!(tampered("SELECT 1"), []);
+    let flipped = tampered(
+        "UPDATE chain SET body = replace(body, '\"answer_key\":\"42\"', '\"answer_key\":\"43\"') WHERE position = 3",
+    );
+    assert_eq!(flipped, [(Some(3), FlawKind::Altered)]);
+    let removed = tampered("DELETE FROM chain WHERE position = 4");
+    assert!(removed.contains(&(Some(4), FlawKind::Removed { count: 1 })), "{removed:?}");
+    assert!(removed.contains(&(Some(4), FlawKind::RecordMissing)), "{removed:?}");
+    let swapped = tampered(
+        "UPDATE chain SET position = 99 WHERE position = 2; UPDATE chain SET position = 2 WHERE position = 3;
+         UPDATE chain SET position = 3 WHERE position = 99;",
+    );
+    assert!(swapped.iter().any(|(position, _)| *position == Some(2)), "{swapped:?}");
+    assert!(swapped.iter().any(|(position, _)| *position == Some(3)), "{swapped:?}");
+    let cut = tampered("DELETE FROM chain WHERE position > 4");
+    assert!(cut.contains(&(Some(5), FlawKind::Truncated { count: 2 })), "{cut:?}");
+    // Whoever sets the head back as well must still answer for the runs.
+    let covered = tampered(
+        "DELETE FROM chain WHERE position > 4; UPDATE head SET position = 4, hash = (SELECT hash FROM chain WHERE position = 4)",
+    );
+    assert_eq!(covered, [(Some(5), FlawKind::RecordMissing), (Some(6), FlawKind::RecordMissing)]);
+    let relinked = tampered("UPDATE chain SET at_ms = at_ms + 1 WHERE position = 2");
+    assert_eq!(relinked, [(Some(2), FlawKind::LinkAltered)]);
+    let journal =
+        tampered("UPDATE entries SET json = replace(json, 'dusk', 'dawn') WHERE run = 2 AND number = 3");
+    assert!(matches!(journal.as_slice(), [(Some(2), FlawKind::JournalAltered { .. })]), "{journal:?}");
+    let entry = tampered("DELETE FROM entries WHERE run = 5 AND number = 6");
+    assert_eq!(entry, [(Some(5), FlawKind::JournalAltered { entry: 6 })]);
+    let line = tampered("UPDATE runs SET micro_usd = 1 WHERE seq = 6");
+    assert_eq!(line, [(Some(6), FlawKind::LineAltered)]);
+    let hidden = tampered("UPDATE chain SET body = NULL WHERE position = 1");
+    assert_eq!(hidden, [(Some(1), FlawKind::BodyMissing)]);
+}
+
+#[test]
+fn a_head_that_was_written_down_is_found_again() {
+    let place = place();
+    let store = filled(&place, 2);
+    let head = on(store.verify(VerifyScope::default())).unwrap().head;
+    deliberate(&store, "later");
+    let with = |expected: &str| {
+        let scope = VerifyScope { expected: Some(expected.to_owned()), since_ms: None };
+        on(store.verify(scope)).unwrap().flaws
+    };
+    assert_eq!(with(&head), []);
+    assert_eq!(with("blake3:00")[0].kind, FlawKind::OtherHead);
+}
+
+#[test]
+fn what_is_pruned_is_gone_and_the_chain_says_so() {
+    let place = place();
+    let store = filled(&place, 3);
+    let bytes = |place: &Place| {
+        [place.path.clone(), place.path.with_added_extension("x").with_file_name("history.db-wal")]
+            .iter()
+            .flat_map(|path| fs::read(path).unwrap_or_default())
+            .collect::<Vec<u8>>()
+    };
+    let contains =
+        |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(contains(&bytes(&place), "counted at dusk"));
+    let report = on(store.prune(u64::MAX, 5, Pack::Now)).unwrap();
+    assert_eq!((report.records, report.runs), (3, 0));
+    assert!(report.bytes > 1_000);
+    assert!(!contains(&bytes(&place), "counted at dusk"), "not a word is left");
+    let found = on(store.verify(VerifyScope::default())).unwrap();
+    assert_eq!((found.flaws, found.pruned, found.links), (vec![], 3, 4));
+    assert_eq!(on(store.list(Filter::default())).unwrap().len(), 3, "the lines stay");
+    assert_eq!(on(store.stats(StatsFilter::default())).unwrap().total.runs, 3, "and the figures");
+    assert!(on(store.record(&RunId::new("run-1"))).unwrap().is_none());
+    assert!(on(store.search("lanterns", SearchOrder::Newest, 9)).unwrap().is_empty());
+}
+
+#[test]
+fn a_policy_keeps_texts_out_of_the_file() {
+    for (content, resumable) in [(Content::Hash, true), (Content::Off, false)] {
+        let place = place();
+        let store = Arc::new(place.keeping(content));
+        let record = deliberate(&store, "run-0");
+        let row = &on(store.list(Filter::default())).unwrap()[0];
+        assert_eq!(row.decision_hash.as_ref(), Some(&record.log.decision_hash));
+        assert_eq!(row.question.starts_with("blake3:"), content == Content::Hash);
+        let body = on(store.body(&record.run_id)).unwrap().unwrap();
+        for text in ["lanterns", "dusk", "\"42\""] {
+            assert!(!body.contains(text), "{content:?}: {text} in {body}");
+        }
+        assert!(body.contains("vendor1") && body.contains(&record.log.head));
+        assert!(on(store.entries(&record.run_id)).unwrap().is_empty());
+        assert_eq!(flaws(&store), []);
+        assert_eq!(on(store.stats(StatsFilter::default())).unwrap().by_model.len(), 3);
+        drop(store);
+        place.raw().execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let file = fs::read(&place.path).unwrap();
+        let lanterns = file.windows(8).any(|window| window == b"lanterns");
+        assert!(!lanterns, "{content:?}");
+        assert!(resumable || !file.windows(4).any(|window| window == b"dusk"));
+    }
+}
+
+#[test]
+fn an_export_is_checked_elsewhere_and_what_was_changed_on_the_way_is_found() {
+    let place = place();
+    let store = filled(&place, 4);
+    let file = place.path.with_file_name("bundle.jsonl");
+    let out = fs::File::create(&file).unwrap();
+    let (links, head) = on(store.export(None, Box::new(out))).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let check = |text: &str, expected: Option<&str>| verify_bundle(&mut text.as_bytes(), expected).unwrap();
+    let whole = check(&text, Some(&head));
+    assert_eq!((whole.flaws, whole.links, whole.records, whole.head), (vec![], links, 4, head));
+    let kinds = |text: &str| check(text, None).flaws.into_iter().map(|flaw| flaw.kind).collect::<Vec<_>>();
+    let lines: Vec<&str> = text.lines().collect();
+    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    assert_eq!(kinds(&text.replacen("at dusk", "at dawn", 1)).len(), 1);
+    assert!(kinds(&joined(&[&lines[..2], &lines[3..]].concat())).contains(&FlawKind::Removed { count: 1 }));
+    let swapped = [lines[0], lines[2], lines[1], lines[3], lines[4], lines[5]];
+    assert!(!kinds(&joined(&swapped)).is_empty());
+    assert_eq!(kinds(&joined(&lines[..4])), [FlawKind::Truncated { count: 0 }]);
+    assert!(kinds(&joined(&[&lines[..4], &lines[5..]].concat())).contains(&FlawKind::Truncated { count: 1 }));
+    assert!(matches!(verify_bundle(&mut "{}\n".as_bytes(), None), Err(BundleError::NoBundle)));
+    assert!(matches!(verify_bundle(&mut "".as_bytes(), None), Err(BundleError::NoBundle)));
+    let later = text.replacen("ao/history/1", "ao/history/9", 1);
+    assert!(matches!(verify_bundle(&mut later.as_bytes(), None), Err(BundleError::Newer(_))));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_left_alone_and_named() {
+    let place = place();
+    drop(filled(&place, 1));
+    place.raw().pragma_update(None, "user_version", 999).unwrap();
+    let open = || History::open(&place.path, HistoryOptions::default()).map(|_| ()).unwrap_err();
+    assert!(matches!(open(), OpenError::Newer { version: 999, .. }));
+    place.raw().pragma_update(None, "user_version", 1).unwrap();
+    place.raw().execute("UPDATE migrations SET checksum = 'x'", []).unwrap();
+    assert!(matches!(open(), OpenError::Foreign { version: 1, .. }));
+    let mut file = fs::OpenOptions::new().write(true).truncate(true).open(&place.path).unwrap();
+    file.write_all(b"this is no database, and long enough to be read as a header of one, which it is not: at least a hundred bytes").unwrap();
+    drop(file);
+    let _ = fs::remove_file(place.path.with_file_name("history.db-wal"));
+    assert!(matches!(open(), OpenError::Damaged { .. }), "{:?}", open());
+    assert!(fs::read(&place.path).unwrap().starts_with(b"this is no database"), "nothing was changed");
+}
+
+#[test]
+fn many_entries_at_once_are_all_there_afterwards() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let runs = (0..200).map(|number| {
+            let store = Arc::clone(&store);
+            runtime.spawn(async move {
+                let council = council(["42", "42", "41"], &store);
+                council.run(&request(), inputs(&format!("run-{number}"))).await.unwrap()
+            })
+        });
+        for run in runs.collect::<Vec<_>>() {
+            assert_eq!(run.await.unwrap().log.unrecorded, None);
+        }
+    });
+    assert_eq!(on(store.list(Filter::default())).unwrap().len(), 200);
+    let found = on(store.verify(VerifyScope::default())).unwrap();
+    assert_eq!((found.flaws, found.records), (vec![], 200));
+}

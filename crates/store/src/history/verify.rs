@@ -1,0 +1,331 @@
+//! Proves that the history is as it was written: every link, every body, every journal, and the lines that lists are made of.
+
+use std::collections::BTreeMap;
+
+use async_orchestrator_core::{DecisionRecord, JournalBody, RunId, RunSummary, SealedEntry, content_hash};
+use rusqlite::{Connection, Error, params};
+use serde::Serialize;
+
+use super::{
+    Kept,
+    chain::{self, Link},
+    journal, signed,
+};
+
+/// One thing that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Flaw {
+    /// The place in the chain, where it has one.
+    pub position: Option<u64>,
+    /// The run, where it concerns one.
+    pub run: Option<RunId>,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub kind: FlawKind,
+}
+
+/// What is wrong with a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "flaw", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FlawKind {
+    /// A body is not the one whose hash its link covers.
+    Altered,
+    /// A link is not the one whose hash the next one names.
+    LinkAltered,
+    /// Links are missing up to the next one.
+    Removed {
+        /// How many.
+        count: u64,
+    },
+    /// A link stands where another one stood.
+    Reordered,
+    /// The chain ends before its head.
+    Truncated {
+        /// How many links are missing at the end.
+        count: u64,
+    },
+    /// The head of the chain is not the one that was expected.
+    OtherHead,
+    /// A body is missing, and no link says that it was pruned.
+    BodyMissing,
+    /// A run is said to have ended with an answer, and its record is missing.
+    RecordMissing,
+    /// The journal of a run is not the one that its record names.
+    JournalAltered {
+        /// The entry where it shows; the number of entries where one is missing.
+        entry: u64,
+    },
+    /// What a list says of a run is not what its record says.
+    LineAltered,
+    /// A record cannot be read.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// The installation whose history it is.
+    pub installation: String,
+    /// Links that were looked at.
+    pub links: u64,
+    /// Records among them.
+    pub records: u64,
+    /// Bodies that were pruned, as the chain itself says.
+    pub pruned: u64,
+    /// The hash of the last link: written down elsewhere, it proves later that nothing before it was changed.
+    pub head: String,
+    /// What is not as it was written.
+    pub flaws: Vec<Flaw>,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyScope {
+    /// Links from this time on, in milliseconds since 1970; the ones before are believed.
+    pub since_ms: Option<u64>,
+    /// The hash that some link must have: a head that was written down before.
+    pub expected: Option<String>,
+}
+
+/// So many flaws are named; a file with more is beyond describing.
+const FLAWS_MAX: usize = 1_000;
+
+/// A link as it stands in the table.
+struct Stored {
+    link: Link,
+    hash: String,
+    body: Option<String>,
+}
+
+/// Walks over a chain and notes where it breaks.
+pub(super) struct Walk {
+    next: u64,
+    previous: Option<String>,
+    pub(super) flaws: Vec<Flaw>,
+}
+
+impl Walk {
+    /// A walk that begins with link `next`, whose predecessor has the hash `previous`; unknown, it is believed.
+    pub(super) fn new(next: u64, previous: Option<String>) -> Self {
+        Self { next, previous, flaws: Vec::new() }
+    }
+
+    /// Looks at one link. Gives whether its body can be believed.
+    pub(super) fn step(&mut self, link: &Link, hash: &str, body: Option<&str>) -> bool {
+        if link.position > self.next {
+            self.flaw(Some(self.next), None, FlawKind::Removed { count: link.position - self.next });
+            // The link before is gone; what this one names is all there is.
+            self.previous = None;
+        }
+        let run = link.run.as_deref();
+        let own = link.hash() == hash;
+        let follows = self.previous.as_ref().is_none_or(|previous| *previous == link.previous);
+        match (own, follows) {
+            (true, true) => {}
+            // It is whole, and made for another place.
+            (true, false) => self.flaw(Some(link.position), run, FlawKind::Reordered),
+            (false, _) => self.flaw(Some(link.position), run, FlawKind::LinkAltered),
+        }
+        let whole = body.is_none_or(|body| content_hash(body.as_bytes()) == link.body_hash);
+        if !whole {
+            self.flaw(Some(link.position), run, FlawKind::Altered);
+        }
+        self.next = link.position.saturating_add(1);
+        self.previous = Some(hash.to_owned());
+        whole
+    }
+
+    pub(super) fn flaw(&mut self, position: Option<u64>, run: Option<&str>, kind: FlawKind) {
+        if self.flaws.len() < FLAWS_MAX {
+            self.flaws.push(Flaw { position, run: run.map(RunId::new), kind });
+        }
+    }
+}
+
+/// Looks at everything in `scope`.
+pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Verification, Error> {
+    let (installation, head_position, head): (String, i64, String) =
+        connection.query_row("SELECT installation, position, hash FROM head", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let first: u64 = match scope.since_ms {
+        None => 1,
+        Some(since) => connection
+            .query_row(
+                "SELECT coalesce(min(position), ?2) FROM chain WHERE at_ms >= ?1",
+                params![signed(since), head_position + 1],
+                |row| row.get::<_, i64>(0),
+            )?
+            .unsigned_abs(),
+    };
+    let before = if first == 1 { Some(chain::origin(&installation)) } else { None };
+    let mut walk = Walk::new(first, before);
+    let mut found =
+        Verification { installation, links: 0, records: 0, pruned: 0, head: head.clone(), flaws: Vec::new() };
+    let mut seen_expected = scope.expected.is_none();
+    let mut missing: BTreeMap<u64, Option<String>> = BTreeMap::new();
+    let mut select = connection.prepare(
+        "SELECT position, kind, run, at_ms, previous, body_hash, hash, body FROM chain WHERE position >= ?1 ORDER BY position",
+    )?;
+    let rows = select.query_map([signed(first)], stored)?;
+    for row in rows {
+        let Stored { link, hash, body } = row?;
+        found.links += 1;
+        seen_expected |= scope.expected.as_ref() == Some(&hash);
+        let whole = walk.step(&link, &hash, body.as_deref());
+        match (link.kind.as_str(), &body) {
+            (_, None) => {
+                missing.insert(link.position, link.run.clone());
+            }
+            ("record", Some(body)) => {
+                found.records += 1;
+                if whole {
+                    record(connection, &link, body, &mut walk)?;
+                }
+            }
+            ("pruned", Some(body)) if whole => {
+                for position in
+                    serde_json::from_str::<Pruned>(body).map(|pruned| pruned.positions).unwrap_or_default()
+                {
+                    found.pruned += u64::from(missing.remove(&position).is_some());
+                }
+            }
+            _ => {}
+        }
+    }
+    for (position, run) in missing {
+        walk.flaw(Some(position), run.as_deref(), FlawKind::BodyMissing);
+    }
+    end(connection, &mut walk, head_position.unsigned_abs(), &head)?;
+    if !seen_expected {
+        walk.flaw(None, None, FlawKind::OtherHead);
+    }
+    found.flaws = walk.flaws;
+    Ok(found)
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> Result<Stored, Error> {
+    let link = Link {
+        position: row.get::<_, i64>(0)?.unsigned_abs(),
+        kind: row.get(1)?,
+        run: row.get(2)?,
+        at_ms: row.get::<_, i64>(3)?.unsigned_abs(),
+        previous: row.get(4)?,
+        body_hash: row.get(5)?,
+    };
+    Ok(Stored { link, hash: row.get(6)?, body: row.get(7)? })
+}
+
+/// What a link of the kind `pruned` says.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Pruned {
+    pub(super) positions: Vec<u64>,
+    pub(super) before_ms: u64,
+}
+
+/// Whether the chain ends where its head says, and no run that has a record in its line lacks it.
+fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Result<(), Error> {
+    let last = walk.next.saturating_sub(1);
+    if head > last {
+        walk.flaw(Some(last + 1), None, FlawKind::Truncated { count: head - last });
+    } else if last > 0 && walk.previous.as_deref().is_some_and(|previous| previous != hash) {
+        walk.flaw(Some(last), None, FlawKind::OtherHead);
+    }
+    // Whoever cuts the chain and sets the head back must still answer for the runs.
+    let mut select = connection.prepare(
+        "SELECT id, position FROM runs WHERE state = 'done'
+         AND NOT EXISTS (SELECT 1 FROM chain WHERE chain.position = runs.position AND chain.run = runs.id)",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?.map(i64::unsigned_abs)))
+    })?;
+    for row in rows {
+        let (run, position) = row?;
+        walk.flaw(position, Some(&run), FlawKind::RecordMissing);
+    }
+    Ok(())
+}
+
+/// Compares a record with its run's journal and with its line.
+fn record(connection: &Connection, link: &Link, body: &str, walk: &mut Walk) -> Result<(), Error> {
+    let run = link.run.as_deref().unwrap_or_default();
+    let Some(seq) = journal::seq(connection, &RunId::new(run))? else {
+        walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
+        return Ok(());
+    };
+    let record = match serde_json::from_str::<Kept>(body) {
+        Ok(kept) => kept.record,
+        // Where texts were replaced by hashes, some fields are no longer of their form: the body is whole, and that is all that can be said.
+        Err(_) if body.contains("\"blake3:") => return Ok(()),
+        Err(error) => {
+            walk.flaw(Some(link.position), Some(run), FlawKind::Unreadable { why: error.to_string() });
+            return Ok(());
+        }
+    };
+    if !line_is(connection, seq, &record)? {
+        walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
+    }
+    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
+    let entries = select.query_map([seq], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    if let Some(entry) = journal_flaw(run, &entries, &record) {
+        walk.flaw(Some(link.position), Some(run), FlawKind::JournalAltered { entry });
+    }
+    Ok(())
+}
+
+/// The first entry of a journal that does not follow, or the number of entries if some are missing; a run without a journal has no flaw.
+pub(super) fn journal_flaw(run: &str, entries: &[String], record: &DecisionRecord) -> Option<u64> {
+    if entries.is_empty() || record.log.unrecorded.is_some() {
+        return None;
+    }
+    let mut previous = content_hash(run.as_bytes());
+    for (index, json) in entries.iter().enumerate() {
+        let index = index as u64;
+        let Ok(entry) = serde_json::from_str::<async_orchestrator_core::JournalEntry>(json) else {
+            return Some(index);
+        };
+        // What an entry says outside of its fields is no part of it.
+        let sealed = SealedEntry::seal(entry).ok().filter(|sealed| sealed.json() == json);
+        let follows = sealed
+            .as_ref()
+            .is_some_and(|sealed| sealed.entry().previous == previous && sealed.entry().index == index);
+        if !follows {
+            return Some(index);
+        }
+        if let Some(JournalBody::Closed { decision_hash }) =
+            sealed.as_ref().map(|sealed| &sealed.entry().body)
+            && *decision_hash != record.log.decision_hash
+        {
+            return Some(index);
+        }
+        previous = content_hash(json.as_bytes());
+    }
+    let whole = entries.len() as u64 == record.log.events && previous == record.log.head;
+    (!whole).then_some(entries.len() as u64)
+}
+
+fn line_is(connection: &Connection, seq: i64, record: &DecisionRecord) -> Result<bool, Error> {
+    let summary = RunSummary::of(record);
+    connection
+        .prepare_cached(
+            "SELECT state, status, verdict, decision_hash, micro_usd, tokens_in, tokens_out, dissents, calls, p_correct, agreement
+             FROM runs WHERE seq = ?1",
+        )?
+        .query_row([seq], |row| {
+            Ok(row.get::<_, String>(0)? == "done"
+                && row.get::<_, String>(1)? == summary.status.name()
+                && row.get::<_, String>(2)? == summary.verdict.name()
+                && row.get::<_, String>(3)? == record.log.decision_hash
+                && row.get::<_, Option<i64>>(4)? == summary.cost.map(|cost| signed(cost.0))
+                && row.get::<_, i64>(5)? == signed(summary.tokens_in)
+                && row.get::<_, i64>(6)? == signed(summary.tokens_out)
+                && row.get::<_, i64>(7)? == signed(summary.dissents)
+                && row.get::<_, i64>(8)? == signed(summary.calls)
+                && row.get::<_, Option<f64>>(9)? == summary.p_correct
+                && row.get::<_, Option<f64>>(10)? == summary.agreement)
+        })
+}

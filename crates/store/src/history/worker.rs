@@ -1,0 +1,171 @@
+//! A thread that owns a connection. The writer's takes what waits, does it in one transaction, syncs once, and then answers everybody: that is
+//! the group commit. A reader's answers one question after the other.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use async_orchestrator_core::StoreError;
+use futures_channel::oneshot;
+use rusqlite::{Connection, Error, TransactionBehavior};
+
+use crate::file::said;
+
+/// The most that waits; beyond it work is refused.
+const QUEUE_MAX: usize = 16_384;
+/// The most that is done in one transaction.
+const BATCH_MAX: usize = 512;
+
+/// What the file is, in messages.
+pub(super) const WHAT: &str = "the history";
+
+/// Says how the work ended, after the commit.
+type Answer = Box<dyn FnOnce(Result<(), &Error>) + Send>;
+/// Does its work, if it is given a connection.
+type Job = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
+
+/// How the work of a batch is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In one transaction.
+    Writer,
+    /// Each by itself.
+    Reader,
+}
+
+/// Hands work to the thread; dropped, it waits until all of it is done.
+pub(super) struct Worker {
+    sender: Mutex<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Worker {
+    pub(super) fn start(kind: Kind, connection: Connection) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE_MAX);
+        let name = match kind {
+            Kind::Writer => "history-writer",
+            Kind::Reader => "history-reader",
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || run(kind, connection, &receiver))?;
+        Ok(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Does `work` and gives what it found. It is handed over when the future is first polled; a writer's work is durable when it is answered.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, replied) = oneshot::channel();
+        self.send(Box::new(move |connection| {
+            let outcome = connection.map(|connection| apart(connection, work));
+            Box::new(move |committed| {
+                let outcome = match (committed, outcome) {
+                    (Ok(()), Some(outcome)) => outcome.map_err(|error| said(WHAT, error)),
+                    (Ok(()), None) => Err(closed()),
+                    (Err(error), _) => Err(uncommitted(error)),
+                };
+                // Nobody waits any more: that is their affair.
+                let _ = reply.send(outcome);
+            })
+        }))?;
+        replied.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Does `work` some time; nobody is told how it ended.
+    pub(super) fn tell(&self, work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static) {
+        let job: Job = Box::new(move |connection| {
+            let _ = connection.map(|connection| apart(connection, work));
+            Box::new(|_| {})
+        });
+        let _ = self.send(job);
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        match sender.as_ref().ok_or_else(closed)?.try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(StoreError::new("the history is too busy", None)),
+            Err(TrySendError::Disconnected(_)) => Err(closed()),
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::new("the history is closed", None)
+}
+
+/// A commit fails once for all; each is told in its own words.
+fn uncommitted(error: &Error) -> StoreError {
+    let copy = match error {
+        Error::SqliteFailure(code, text) => Error::SqliteFailure(*code, text.clone()),
+        other => Error::ToSqlConversionFailure(other.to_string().into()),
+    };
+    said(WHAT, copy)
+}
+
+/// What fails takes back what it did, and nothing of the others'.
+fn apart<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    if connection.is_autocommit() {
+        return work(connection);
+    }
+    connection.prepare_cached("SAVEPOINT apart")?.execute([])?;
+    let outcome = work(connection);
+    if outcome.is_err() {
+        connection.prepare_cached("ROLLBACK TO apart")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE apart")?.execute([])?;
+    outcome
+}
+
+fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
+    while let Ok(first) = receiver.recv() {
+        match kind {
+            Kind::Reader => first(Some(&connection))(Ok(())),
+            Kind::Writer => {
+                let mut batch = vec![first];
+                while batch.len() < BATCH_MAX
+                    && let Ok(next) = receiver.try_recv()
+                {
+                    batch.push(next);
+                }
+                write(&mut connection, batch);
+            }
+        }
+    }
+}
+
+fn write(connection: &mut Connection, batch: Vec<Job>) {
+    let (answers, committed) = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => {
+            let answers: Vec<Answer> = batch.into_iter().map(|job| job(Some(&transaction))).collect();
+            (answers, transaction.commit())
+        }
+        Err(error) => (batch.into_iter().map(|job| job(None)).collect(), Err(error)),
+    };
+    for answer in answers {
+        answer(committed.as_ref().map(|()| ()));
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
