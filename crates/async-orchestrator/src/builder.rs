@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_orchestrator_core::{
     AttemptLimits, Clock, HistoryStore, Journal, LlmProvider, Observer, Role, RoleDefinition, SharedState,
+    TallyRule,
 };
-use async_orchestrator_council::{Checker, Council, Depth, Panel, Quorum, Seat};
+use async_orchestrator_council::{Checker, Council, Depth, Panel, Quorum, Seat, Unrecorded};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_providers::Transport;
 use async_orchestrator_resilience::{ResilienceConfig, Stack, TokioClock};
@@ -42,20 +43,22 @@ use crate::{
 #[derive(Default)]
 #[must_use]
 pub struct AsyncOrchestratorBuilder {
-    roles: BTreeMap<Role, RoleDefinition>,
-    settings: Option<Settings>,
+    pub(crate) roles: BTreeMap<Role, RoleDefinition>,
+    pub(crate) settings: Option<Settings>,
     keys: Vec<(ProviderKind, SecretString)>,
     custom: Vec<Arc<dyn LlmProvider>>,
     prompts: Option<CollaborativePromptLibrary>,
     clock: Option<Arc<dyn Clock>>,
-    quorum: Option<(u8, u8)>,
-    depth: Option<Depth>,
-    trust: Option<Arc<Trust>>,
+    pub(crate) quorum: Option<(u8, u8)>,
+    pub(crate) depth: Option<Depth>,
+    pub(crate) trust: Option<Arc<Trust>>,
+    rule: Option<TallyRule>,
     seed: Option<u64>,
     observers: Vec<Arc<dyn Observer>>,
     checkers: Vec<Arc<dyn Checker>>,
     journal: Option<Arc<dyn Journal>>,
     history: Option<Arc<dyn HistoryStore>>,
+    unrecorded: Option<Unrecorded>,
     resilience: Option<ResilienceConfig>,
     state: Option<Arc<dyn SharedState>>,
 }
@@ -200,6 +203,18 @@ impl AsyncOrchestratorBuilder {
         self
     }
 
+    /// Says what a run does that cannot be recorded; it goes on unless this or the settings say otherwise.
+    pub fn unrecorded(mut self, unrecorded: Unrecorded) -> Self {
+        self.unrecorded = Some(unrecorded);
+        self
+    }
+
+    /// Decides every election by this rule, as [`Council::rule`] does.
+    pub fn rule(mut self, rule: TallyRule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
     /// Makes every run durable in `journal` as it happens.
     pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.journal = Some(journal);
@@ -255,7 +270,7 @@ impl AsyncOrchestratorBuilder {
         let mut council = Council::new(panel, prompts, Arc::clone(&clock)).quorum(quorum);
         council = council.depth(self.depth.unwrap_or(settings.council.depth));
         council = council.ask_again(settings.council.ask_again);
-        if let Some(rule) = settings.council.rule {
+        if let Some(rule) = self.rule.or(settings.council.rule) {
             council = council.rule(rule);
         }
         if let Some(stop_at) = settings.council.stop_at {
@@ -265,14 +280,16 @@ impl AsyncOrchestratorBuilder {
             council = council.trust(trust);
         }
         council = self.checkers.into_iter().fold(council, Council::checker);
-        if let Some(journal) = self.journal {
-            council = council.journal(journal);
+        council = council.unrecorded(self.unrecorded.unwrap_or_else(|| settings.history.unrecorded()));
+        if let Some(journal) = &self.journal {
+            council = council.journal(Arc::clone(journal));
         }
         if let Some(history) = self.history {
             council = council.history(history);
         }
         Ok(Inner {
             council,
+            journal: self.journal,
             clock,
             observers: self.observers,
             defaults: RequestDefaults {
@@ -304,6 +321,17 @@ impl AsyncOrchestratorBuilder {
                 Some(KeySource::Literal(key.clone()));
         }
         Ok(settings)
+    }
+}
+
+impl Settings {
+    /// The prompts that these settings name: the built-in ones, with the templates of `prompts.directory` in their places.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the templates.
+    pub fn prompt_library(&self) -> Result<CollaborativePromptLibrary, Error> {
+        let mut problems = Vec::new();
+        prompts(None, self, &mut problems).ok_or_else(|| BuildError::all(problems).into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use async_orchestrator_core::Cause;
 use async_orchestrator_council::{CouncilError, SeatFailure};
 
-use crate::ConfigError;
+use crate::{ConfigError, ResumeError};
 
 /// What went wrong, as far as a caller acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +69,9 @@ pub enum Error {
     /// The run ended without an answer.
     #[error(transparent)]
     Council(#[from] CouncilError),
+    /// A run is not gone on with.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The embedded model could not be made ready.
     #[error("{0}")]
     Embedded(String),
@@ -85,6 +88,8 @@ impl Error {
             Self::Council(CouncilError::Request(_)) => ErrorClass::BadRequest,
             Self::Council(CouncilError::Quorum { .. }) => ErrorClass::Quorum,
             Self::Council(CouncilError::NoAnswer { failures }) => class_of(failures),
+            Self::Resume(ResumeError::Store(_) | ResumeError::Broken { .. }) => ErrorClass::Failed,
+            Self::Resume(_) => ErrorClass::BadRequest,
             Self::Embedded(_) | Self::Council(_) => ErrorClass::Failed,
         }
     }
@@ -93,7 +98,7 @@ impl Error {
     pub fn failures(&self) -> &[SeatFailure] {
         match self {
             Self::Council(error) => error.failures(),
-            Self::Config(_) | Self::Build(_) | Self::Embedded(_) => &[],
+            Self::Config(_) | Self::Build(_) | Self::Resume(_) | Self::Embedded(_) => &[],
         }
     }
 }

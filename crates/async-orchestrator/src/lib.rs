@@ -30,6 +30,7 @@ mod defaults;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
+mod history;
 mod orchestrator;
 mod plan;
 mod probe;
@@ -45,13 +46,16 @@ pub use async_orchestrator_core::{
     Absence, AccountId, Ailment, Alarm, AnswerKind, AnswerType, Attempt, AttemptLimits, AttemptOutcome,
     BallotRecord, CallContext, Capabilities, Cause, Clock, Completion, CompletionRequest, CompletionStream,
     DecisionRecord, Dissent, Domain, ErrorKind, Event, EventKind, FinishReason, HealthNote, HealthSubject,
-    HistoryStore, InvalidStages, Journal, JournalEntry, LikelihoodJudge, LlmProvider, Message, MicroUsd,
-    Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead, ProposalRecord, ProviderError,
-    PurseId, ReplyFormat, Reuse, Role, RoleDefinition, RunId, SeatId, Served, SharedState, Stage, Stages,
-    Status, StreamEvent, StructuredOutput, Tally, TallyRule, TriageDecision, TriageRequest,
-    UnknownAnswerKind, UnknownRole, Usage, UsageSource, Verdict,
+    HistoryStore, InvalidStages, Journal, JournalBody, JournalEntry, LikelihoodJudge, LlmProvider, Message,
+    MicroUsd, Mode, ModeChoice, ModelRef, Observer, PlannedSeat, Price, PromptRead, ProposalRecord,
+    ProviderError, PurseId, ReplyFormat, Reuse, Role, RoleDefinition, RoleOutcome, RunId, RunSetup,
+    RunSummary, SealedEntry, SeatId, Served, SharedState, Stage, Stages, Status, StoreError, StreamEvent,
+    StructuredOutput, Takeover, Tally, TallyRule, TraceContext, TriageDecision, TriageRequest, Unended,
+    Unfinished, UnknownAnswerKind, UnknownRole, Usage, UsageSource, Verdict,
 };
-pub use async_orchestrator_council::{Checker, CouncilError, Depth, InvalidRequest, Panel, SeatFailure};
+pub use async_orchestrator_council::{
+    Checker, CouncilError, Depth, InvalidRequest, Panel, SeatFailure, Unrecorded,
+};
 pub use async_orchestrator_prompts::{
     CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
 };
@@ -60,17 +64,23 @@ pub use async_orchestrator_resilience::{
     InProcessState, PeriodBudget, PeriodBudgets, ResilienceConfig, TargetStatus, TokioClock,
     policy::{BreakerState, Period},
 };
-pub use async_orchestrator_store::{FileState, OpenError, Overview, PurseNote};
+pub use async_orchestrator_store::{
+    BUNDLE_SCHEMA, BundleError, Calibration, CalibrationBin, CallFigures, Content, FileState, Filter, Flaw,
+    FlawKind, Found, History, HistoryOptions, Kept, Latencies, MemoryStore, OpenError, Overview, Pack,
+    PruneReport, PurseNote, RunFigures, RunRow, RunState, SearchOrder, Stats, StatsFilter, Sync as SyncMode,
+    Verification, VerifyScope, verify_bundle,
+};
 pub use async_orchestrator_triage::{METRICS as TRIAGE_METRICS, Metric as TriageMetric, decide as triage};
 pub use builder::AsyncOrchestratorBuilder;
 pub use config::{
     CommandLine, ConfigError, ConfigFile, CouncilSettings, Credential, DefaultModels, Dialect, Directories,
     Discovered, EMBEDDED_PROVIDER, EmbeddedSettings, EmbeddedUse, Environment, Explicit, FoundKey,
-    FoundServer, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Preset, Problem,
-    PromptSettings, ProviderKind, ProviderSettings, ResilienceSettings, RoleSettings, Settings, Source,
-    Sources, StateSettings, TrustSettings, discover, prompt_files, template,
+    FoundServer, HistorySettings, KeyError, KeySource, Layers, ModelSettings, NetworkSettings, Preset,
+    Problem, PromptSettings, ProviderKind, ProviderSettings, ResilienceSettings, ResumeUse, RoleSettings,
+    Settings, Source, Sources, StateSettings, TrustSettings, discover, prompt_files, template,
 };
 pub use error::{BuildError, Error, ErrorClass};
+pub use history::{ReplayError, Replayer, ResumeError, open_history};
 pub use orchestrator::{AsyncOrchestrator, RunStream};
 pub use plan::{Plan, PlannedCall};
 pub use probe::{Probe, Reach, probe, transport};

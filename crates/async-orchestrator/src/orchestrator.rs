@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    Clock, DecisionRecord, Event, EventSink, Observer, RunId, TriageDecision, TriageRequest,
+    Clock, DecisionRecord, Event, EventSink, Journal, Observer, RunId, TriageDecision, TriageRequest,
 };
 use async_orchestrator_council::{Council, CouncilError, RunInputs};
 use async_orchestrator_resilience::{Stack, TargetStatus};
@@ -28,6 +28,7 @@ pub struct AsyncOrchestrator(Arc<RwLock<Arc<Inner>>>);
 
 pub(crate) struct Inner {
     pub(crate) council: Council,
+    pub(crate) journal: Option<Arc<dyn Journal>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) defaults: RequestDefaults,
@@ -70,10 +71,11 @@ impl AsyncOrchestrator {
         let run = RunId::new(id);
         let mut observers = inner.observers.clone();
         observers.extend(events.iter().map(|events| Arc::clone(events) as Arc<dyn Observer>));
-        let sink = EventSink::new(run.clone(), inner.clock.now(), Arc::clone(&inner.clock), observers);
+        let (now, trace) = (inner.clock.now(), request.trace.clone());
+        let sink = EventSink::within(run.clone(), now, Arc::clone(&inner.clock), observers, trace);
         let inputs = RunInputs { run: run.clone(), seed, events: sink };
         let work = Box::pin(async move { inner.council.run(&request, inputs).await });
-        RunStream { run, events, work: Some(work), outcome: None }
+        RunStream::new(run, events, work)
     }
 
     /// What triage would decide about `request`. Nothing is called.
@@ -154,7 +156,7 @@ impl fmt::Debug for AsyncOrchestrator {
 }
 
 /// The id of a new run (a UUID of version 7) and the seed of its orders: `fixed`, or the random half of the id.
-fn fresh_id(fixed: Option<u64>) -> (String, u64) {
+pub(crate) fn fresh_id(fixed: Option<u64>) -> (String, u64) {
     let id = Uuid::now_v7();
     let (_, random) = id.as_u64_pair();
     // JSON's numbers are exact to 53 bits; the record must give the seed back as it was.
@@ -162,7 +164,7 @@ fn fresh_id(fixed: Option<u64>) -> (String, u64) {
 }
 
 /// The run itself; it lives and dies with the stream that owns it.
-type Work = Pin<Box<dyn Future<Output = Result<DecisionRecord, CouncilError>> + Send>>;
+pub(crate) type Work = Pin<Box<dyn Future<Output = Result<DecisionRecord, CouncilError>> + Send>>;
 
 /// A run under way, as a stream of its events.
 ///
@@ -177,6 +179,10 @@ pub struct RunStream {
 }
 
 impl RunStream {
+    pub(crate) fn new(run: RunId, events: Option<Arc<EventQueue>>, work: Work) -> Self {
+        Self { run, events, work: Some(work), outcome: None }
+    }
+
     /// The run's id.
     pub const fn run_id(&self) -> &RunId {
         &self.run
@@ -198,7 +204,7 @@ impl RunStream {
     pub async fn outcome(mut self) -> Result<Orchestrated, Error> {
         while self.next().await.is_some() {}
         match self.outcome {
-            Some(outcome) => Ok(Orchestrated::new(outcome?)),
+            Some(outcome) => Ok(Orchestrated::from(outcome?)),
             // The stream ends only after the work has; this arm is for the compiler.
             None => Err(CouncilError::NoAnswer { failures: Vec::new() }.into()),
         }
@@ -237,7 +243,7 @@ impl fmt::Debug for RunStream {
 
 /// The events of one poll of the run. It is emptied before the run is polled again, so what one poll can emit bounds it.
 #[derive(Debug, Default)]
-struct EventQueue(Mutex<VecDeque<Event>>);
+pub(crate) struct EventQueue(Mutex<VecDeque<Event>>);
 
 impl EventQueue {
     fn pop(&self) -> Option<Event> {

@@ -25,11 +25,6 @@ pub struct Aggregated {
 }
 
 impl Orchestrated {
-    pub(crate) fn new(record: DecisionRecord) -> Self {
-        let aggregated = Aggregated { heading: heading(&record), text: record.answer.text.clone() };
-        Self { decision: record.triage.clone(), aggregated, record }
-    }
-
     /// The decision record: proposals, ballots, dissent, absences, usage, cost.
     pub const fn record(&self) -> &DecisionRecord {
         &self.record
@@ -38,6 +33,14 @@ impl Orchestrated {
     /// The decision record, taken out.
     pub fn into_record(self) -> DecisionRecord {
         self.record
+    }
+}
+
+impl From<DecisionRecord> for Orchestrated {
+    /// A record as its caller sees it, such as one from the history.
+    fn from(record: DecisionRecord) -> Self {
+        let aggregated = Aggregated { heading: heading(&record), text: record.answer.text.clone() };
+        Self { decision: record.triage.clone(), aggregated, record }
     }
 }
 
@@ -74,6 +77,9 @@ fn heading(record: &DecisionRecord) -> Vec<String> {
     let vetoes = record.dissent.iter().filter(|dissent| dissent.veto).count();
     if vetoes > 0 && record.mode == Mode::Council {
         lines.push(format!("{vetoes} critical objection(s) stand: see the dissent"));
+    }
+    if let Some(why) = &record.log.unrecorded {
+        lines.push(format!("not recorded: {why}"));
     }
     lines
 }

@@ -1,6 +1,7 @@
 //! The arguments of every command. Their help texts are the command's documentation.
 
 mod eval;
+mod history;
 mod trust;
 
 use std::path::PathBuf;
@@ -8,6 +9,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use eval::{Eval, EvalAdaptive, EvalLive, EvalReplay, EvalTriage, EvalVotes};
+pub(crate) use history::{
+    GroupArg, HistoryAction, HistoryArgs, HistoryList, HistorySearch, Replay, Resume, Show, StatsArgs,
+    Verify, Watch,
+};
 pub(crate) use trust::{Feedback, TrustAction, TrustArgs, TrustLearn, VerdictArg};
 
 /// Several language models deliberate before one answer is given.
@@ -46,6 +51,20 @@ pub(crate) enum Command {
     /// Ask a question.
     #[command(after_long_help = crate::exit::HELP)]
     Ask(Ask),
+    /// List, find, show, export or prune what is kept of runs.
+    History(HistoryArgs),
+    /// Show a run: its answer, and with --why how the decision fell.
+    Show(Show),
+    /// Go on with a run whose process ended in the middle; finished calls are not paid again.
+    Resume(Resume),
+    /// Follow a run of another process.
+    Watch(Watch),
+    /// Decide a finished run again from its recorded calls, by another rule, or with other models.
+    Replay(Replay),
+    /// Prove that the history is as it was written, or say what is not.
+    Verify(Verify),
+    /// Figures over many runs: success, latency, cost, whose proposals win, agreement, calibration.
+    Stats(StatsArgs),
     /// Write, show or check the configuration.
     Config(Config),
     /// Say what is configured, reachable and cached, and what to do next.
@@ -161,6 +180,12 @@ pub(crate) struct Ask {
     /// Draw every order from this seed.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// Ask on: the question and the decision of an earlier run become context. Unset ID is the last run.
+    #[arg(long = "continue", value_name = "ID", num_args = 0..=1, default_missing_value = "last", require_equals = true)]
+    pub(crate) go_on: Option<String>,
+    /// Keep nothing of this run: no journal, no history.
+    #[arg(long, conflicts_with = "go_on")]
+    pub(crate) no_history: bool,
     /// Show mode, seats, models and estimated tokens and cost; call nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -3,16 +3,16 @@
 use std::{path::Path, sync::Arc};
 
 use async_orchestrator::{
-    AsyncOrchestrator, Event, FileState, MicroUsd, Orchestrated, Plan, RunStream, Settings, SharedState as _,
-    TriageRequest, trust::open_trust,
+    AsyncOrchestrator, Event, FileState, History, MicroUsd, Orchestrated, Pack, Plan, RunStream, Settings,
+    SharedState as _, TriageRequest, trust::open_trust,
 };
 use serde_json::{Value, json};
 
 use crate::{
     args::{Ask, Global},
-    commands::stop::Stop,
+    commands::{resume, stop::Stop},
     exit::{Exit, Failure},
-    input, output,
+    input, kept, output,
     settings::load_for,
     state,
     view::{View, report},
@@ -55,6 +55,11 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         request = request.output_schema(schema(path)?);
     }
     let mut view = View::new(ask.quiet);
+    let settings = loaded.settings.clone();
+    let store = if ask.dry_run && ask.go_on.is_none() { None } else { history(&settings, ask)? };
+    if let Some(earlier) = &ask.go_on {
+        request.context = Some(going_on(store.as_deref(), earlier, request.context.take()).await?);
+    }
     let state = if ask.dry_run { None } else { earlier(&loaded.settings)? };
     let trust = open_trust(&loaded.settings)?;
     let mut builder = AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer());
@@ -64,6 +69,9 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     if let Some(state) = &state {
         builder = builder.shared_state(Arc::<FileState>::clone(state));
     }
+    if let Some(store) = &store {
+        builder = builder.journal(Arc::<History>::clone(store)).history(Arc::<History>::clone(store));
+    }
     let orchestrator = builder.build()?;
     let plan = orchestrator.plan(&request)?;
     if ask.dry_run {
@@ -72,22 +80,88 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     view.planned(&plan);
     prepare(&orchestrator, &mut view).await?;
     let run = orchestrator.stream_request(request);
-    let result = match form {
-        Form::Lines => lines(run).await,
-        Form::Text | Form::Record => drain(run).await,
+    let asked = async {
+        let result = match form {
+            Form::Lines => lines(run).await,
+            Form::Text | Form::Record => drain(run).await,
+        };
+        view.close();
+        let result = result?;
+        print(&result, ask, form)?;
+        if !ask.quiet && form == Form::Text {
+            output::note(&report::summary(&result));
+        }
+        Ok(())
     };
-    view.close();
+    let interrupted = async {
+        if let Some(store) = &store {
+            resume::beside(&settings, store, state.as_ref(), ask.quiet).await;
+            prune(&settings, store).await;
+        }
+    };
+    let (outcome, ()) = tokio::join!(Box::pin(asked), Box::pin(interrupted));
     if let Some(state) = &state
         && state.flush().await.is_err()
     {
         output::note("note: what this run found of models and budgets could not be kept for the next one");
     }
-    let result = result?;
-    print(&result, ask, form)?;
-    if !ask.quiet && form == Form::Text {
-        output::note(&report::summary(&result));
+    outcome
+}
+
+/// The history that this run is kept in. A run goes on without it, unless it must be recorded, or leans on an earlier one.
+fn history(settings: &Settings, ask: &Ask) -> Result<Option<Arc<History>>, Failure> {
+    if ask.no_history {
+        return Ok(None);
     }
-    Ok(())
+    match kept::open(settings) {
+        Ok(history) => Ok(history),
+        Err(why) if settings.history.required || ask.go_on.is_some() => Err(Failure::new(Exit::Failed, why)),
+        Err(why) => {
+            output::note(&format!("note: {why}; this run is not recorded and could not be resumed"));
+            Ok(None)
+        }
+    }
+}
+
+/// The earlier question and decision, as material for the next question.
+async fn going_on(
+    store: Option<&History>,
+    earlier: &str,
+    context: Option<String>,
+) -> Result<String, Failure> {
+    let store = store.ok_or_else(|| {
+        Failure::new(Exit::Config, "--continue needs the history, and history.enabled is false")
+    })?;
+    let row = kept::find(store, earlier).await?;
+    let found = store.kept(&row.run).await.map_err(|error| kept::failed(&error))?;
+    let before = found.ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            format!("the content of run {} is not kept, so it cannot be continued", row.run),
+        )
+    })?;
+    let mut text = String::new();
+    if let Some(older) = &before.request.context {
+        text.push_str(older);
+        text.push_str("\n\n");
+    }
+    text.push_str(&format!(
+        "The question before: {}\n\nThe decision on it: {}",
+        before.request.query, before.record.answer.text
+    ));
+    if let Some(own) = context {
+        text.push_str("\n\n");
+        text.push_str(&own);
+    }
+    Ok(text)
+}
+
+/// Lets contents go that are older than the settings allow. What fails now is tried at the next run.
+async fn prune(settings: &Settings, store: &History) {
+    if let Some(days) = settings.history.keep_days {
+        let now = kept::now_ms();
+        let _ = store.prune(now.saturating_sub(u64::from(days) * 86_400_000), now, Pack::Later).await;
+    }
 }
 
 /// What earlier runs found. A run goes on without it, unless it has to keep to a budget of a day or a month.

@@ -7,6 +7,7 @@ mod ask;
 mod commands;
 mod exit;
 mod input;
+mod kept;
 mod output;
 mod sanitize;
 mod settings;
@@ -39,6 +40,13 @@ pub fn main() -> std::process::ExitCode {
 async fn run(cli: Cli) -> std::process::ExitCode {
     let outcome = match cli.command {
         Command::Ask(ask) => ask::run(&cli.global, ask).await,
+        Command::History(history) => commands::history::run(&cli.global, history).await,
+        Command::Show(show) => commands::show::run(&cli.global, &show).await,
+        Command::Resume(resume) => commands::resume::run(&cli.global, &resume).await,
+        Command::Watch(watch) => commands::watch::run(&cli.global, &watch).await,
+        Command::Replay(replay) => commands::replay::run(&cli.global, &replay).await,
+        Command::Verify(verify) => commands::verify::run(&cli.global, &verify).await,
+        Command::Stats(stats) => commands::stats::run(&cli.global, &stats).await,
         Command::Config(config) => commands::config::run(&cli.global, config).await,
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,

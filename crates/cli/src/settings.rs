@@ -87,10 +87,10 @@ pub(crate) fn environment(global: &Global) -> Result<Environment, Failure> {
 }
 
 /// A role and one list of models for each of its seats.
-type Seats = (Role, Vec<Vec<String>>);
+pub(crate) type Seats = (Role, Vec<Vec<String>>);
 
 /// `proposer=a:b,c:d` is one seat with its fallbacks; the same role again is one seat more.
-fn seats(flags: &[String]) -> Result<Vec<Seats>, Failure> {
+pub(crate) fn seats(flags: &[String]) -> Result<Vec<Seats>, Failure> {
     let wrong = |why: String| Failure::new(Exit::Usage, format!("--role: {why}"));
     let mut seats: Vec<Seats> = Vec::new();
     for flag in flags {

@@ -3,6 +3,7 @@
 mod live;
 mod plain;
 pub(crate) mod report;
+pub(crate) mod story;
 
 use std::{
     io::{self, IsTerminal},

@@ -219,6 +219,15 @@ pub enum TallyRule {
 }
 
 impl TallyRule {
+    /// The rules that can be chosen: they need nothing but votes and grades.
+    pub const SELECTABLE: [Self; 6] =
+        [Self::Plurality, Self::Approval, Self::Borda, Self::Schulze, Self::Condorcet, Self::ClippedZMean];
+
+    /// Whether it is one of [`TallyRule::SELECTABLE`].
+    pub fn is_selectable(&self) -> bool {
+        Self::SELECTABLE.contains(self)
+    }
+
     /// The rule's name in records and configuration.
     pub const fn name(self) -> &'static str {
         match self {

@@ -62,9 +62,9 @@ pub use provider::{LikelihoodJudge, LikelihoodTask, LikelihoodVerdict, LlmProvid
 pub use provider_error::{ProviderError, RetryAdvice};
 pub use record::{
     Absence, Answer, AnswerSource, BallotFlag, BallotRecord, Check, CheckKind, Confidence, ConfidenceBasis,
-    CostRecord, DECISION_SCHEMA, DecisionRecord, Dissent, DoNoHarm, Escalation, LogRecord, ProposalRecord,
-    RejectedClaim, RunSummary, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord, TimingRecord,
-    UnclearCause, ValidationRecord, Verdict, Versions,
+    CostRecord, DECISION_SCHEMA, DecisionRecord, Dissent, DoNoHarm, Escalation, LogRecord, ParentRecord,
+    ProposalRecord, RejectedClaim, RunSummary, SeatRecord, Status, StatusDetail, StopReason, SynthesisRecord,
+    TimingRecord, UnclearCause, ValidationRecord, Verdict, Versions,
 };
 pub use reply_schema::ReplySchema;
 pub use role::{InvalidModelRef, ModelRef, Role, RoleDefinition, SeatId, UnknownRole};

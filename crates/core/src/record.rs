@@ -240,6 +240,13 @@ pub struct LogRecord {
     pub unrecorded: Option<String>,
 }
 
+/// The run that another one was forked from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRecord {
+    /// The run.
+    pub run_id: RunId,
+}
+
 /// An escalation: what was done because the first election left doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
@@ -258,6 +265,9 @@ pub struct DecisionRecord {
     pub schema: String,
     /// The run.
     pub run_id: RunId,
+    /// The run that this one was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRecord>,
     /// The hash of the request's canonical JSON.
     pub request_hash: String,
     /// Express or Council.

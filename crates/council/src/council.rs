@@ -11,7 +11,7 @@ use async_orchestrator_tally::Trust;
 use futures_util::FutureExt;
 
 use crate::{
-    Checker, CouncilError, Depth, InvalidPast, InvalidRequest, Panel, Quorum,
+    Checker, CouncilError, Depth, Fork, InvalidPast, InvalidRequest, Panel, Quorum,
     books::Books,
     check_request,
     checks::OutputSchema,
@@ -23,16 +23,6 @@ use crate::{
     setup::Setup,
     trusted::Trusted,
 };
-
-/// The rules that need nothing but votes and grades.
-const SELECTABLE: [TallyRule; 6] = [
-    TallyRule::Plurality,
-    TallyRule::Approval,
-    TallyRule::Borda,
-    TallyRule::Schulze,
-    TallyRule::Condorcet,
-    TallyRule::ClippedZMean,
-];
 
 /// What a run is given from outside, so that it can be repeated to the letter.
 #[derive(Clone, Debug)]
@@ -87,6 +77,13 @@ impl Resumption {
     pub fn elapsed(&self) -> Duration {
         Duration::from_millis(self.past.last_ms())
     }
+}
+
+/// What there was before a run.
+enum Before {
+    Nothing,
+    Past(Arc<Past>, Beginning),
+    Fork(Fork),
 }
 
 /// A council that can be asked again and again; it holds no state of any run.
@@ -179,7 +176,7 @@ impl Council {
     /// decided by plurality or by what is known of the voters, open ones by the clipped z-mean. Any other rule is passed over.
     #[must_use]
     pub fn rule(mut self, rule: TallyRule) -> Self {
-        self.rule = Some(rule).filter(|rule| SELECTABLE.contains(rule));
+        self.rule = Some(rule).filter(TallyRule::is_selectable);
         self.setup = Setup::default();
         self
     }
@@ -261,7 +258,7 @@ impl Council {
         inputs: RunInputs,
     ) -> Result<DecisionRecord, CouncilError> {
         let events = inputs.events.clone();
-        told(&events, Box::pin(self.deliberate(request, inputs, &self.clock, None)).await)
+        told(&events, Box::pin(self.deliberate(request, inputs, &self.clock, Before::Nothing)).await)
     }
 
     /// Goes on with a run whose process ended in the middle: `entries` are its journal so far. What they hold is not asked again; a call that
@@ -283,7 +280,7 @@ impl Council {
         let inputs = RunInputs { run, seed: beginning.seed, events: events.clone() };
         let past = Arc::new(past);
         let request = beginning.request.clone();
-        let work = self.deliberate(&request, inputs, &self.clock, Some((Arc::clone(&past), beginning)));
+        let work = self.deliberate(&request, inputs, &self.clock, Before::Past(Arc::clone(&past), beginning));
         told(&events, retrace(past, Box::pin(work)).await)
     }
 
@@ -312,11 +309,21 @@ impl Council {
         let inputs = RunInputs { run: run.clone(), seed: beginning.seed, events };
         let offline = Self { journal: None, history: None, ..self.clone() };
         let request = beginning.request.clone();
-        let work = offline.deliberate(&request, inputs, &clock, Some((Arc::clone(&past), beginning)));
+        let work = offline.deliberate(&request, inputs, &clock, Before::Past(Arc::clone(&past), beginning));
         match retrace(Arc::clone(&past), Box::pin(work)).now_or_never() {
             Some(outcome) => outcome,
             None => Err(past.astray()),
         }
+    }
+
+    /// Asks what an earlier run was asked, as a new run: calls that would be the same, to their prompts, are not made again. What this council does
+    /// otherwise (another rule, another model in a seat) and all that follows from it is new. `inputs` must have the seed of `fork`.
+    ///
+    /// # Errors
+    /// As for [`Council::run`].
+    pub async fn fork(&self, fork: Fork, inputs: RunInputs) -> Result<DecisionRecord, CouncilError> {
+        let (events, request) = (inputs.events.clone(), fork.request().clone());
+        told(&events, Box::pin(self.deliberate(&request, inputs, &self.clock, Before::Fork(fork))).await)
     }
 
     async fn deliberate(
@@ -324,11 +331,15 @@ impl Council {
         request: &TriageRequest,
         inputs: RunInputs,
         clock: &Arc<dyn Clock>,
-        before: Option<(Arc<Past>, Beginning)>,
+        before: Before,
     ) -> Result<DecisionRecord, CouncilError> {
         let RunInputs { run, seed, events } = inputs;
         let started = events.started();
-        let (past, beginning) = before.unzip();
+        let (past, beginning, fork) = match before {
+            Before::Nothing => (None, None, None),
+            Before::Past(past, beginning) => (Some(past), Some(beginning), None),
+            Before::Fork(fork) => (None, None, Some(fork)),
+        };
         // What was decided then holds: a later version may triage otherwise.
         let decision = match beginning.as_ref().and_then(|beginning| beginning.decision.clone()) {
             Some(decision) => decision,
@@ -340,7 +351,7 @@ impl Council {
         let journal = self.journal.clone();
         let log =
             RunLog::open(run.clone(), journal, self.unrecorded, Arc::clone(clock), events.clone(), past);
-        let line = Line::new(Arc::clone(clock), events.clone(), ledger, request, log);
+        let line = Line::new(Arc::clone(clock), events.clone(), ledger, request, log, fork);
         let setting = Setting {
             panel: &self.panel,
             prompts: &self.prompts,

@@ -21,7 +21,7 @@ use futures_util::{
     stream::{BoxStream, FuturesUnordered},
 };
 
-use crate::{CouncilError, Seat, log::RunLog, past::Recalled};
+use crate::{CouncilError, Fork, Seat, log::RunLog};
 
 /// What all calls of a run share.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Line {
     pub(crate) reuse: Reuse,
     pub(crate) broken: OnBroken,
     pub(crate) log: RunLog,
+    /// The calls of an earlier run that need not be made again.
+    pub(crate) fork: Option<Fork>,
     /// The counter of attempts of every call so far: a call that is dropped never hands in a trail, but it went out.
     attempts: Mutex<Vec<Arc<AtomicU32>>>,
 }
@@ -57,9 +59,10 @@ impl Line {
         ledger: BudgetLedger,
         request: &TriageRequest,
         log: RunLog,
+        fork: Option<Fork>,
     ) -> Self {
         let (reuse, broken) = (request.reuse, request.broken);
-        Self { clock, events, ledger: Arc::new(ledger), reuse, broken, log, attempts: Mutex::default() }
+        Self { clock, events, ledger: Arc::new(ledger), reuse, broken, log, fork, attempts: Mutex::default() }
     }
 
     /// How many attempts went out, those of dropped calls included.
@@ -87,9 +90,15 @@ impl Line {
             Some(past) => past.recall(&call.call).await,
             None => None,
         };
-        let outcome = match recalled {
-            Some(recalled) => self.recall(&mut call, recalled),
-            None => Arc::new(self.call(seat, &call, deadline).await),
+        let forked = self.fork.as_ref().and_then(|fork| fork.outcome(&call.call, &call.prompt_hash));
+        let outcome = match (recalled, forked) {
+            (Some(recalled), _) => {
+                self.ledger.spent_before(recalled.spent);
+                call.prompt_hash.clone_from(&recalled.prompt_hash);
+                self.recall(&call, recalled.outcome)
+            }
+            (None, Some(outcome)) => self.recall(&call, outcome),
+            (None, None) => Arc::new(self.call(seat, &call, deadline).await),
         };
         let entry = JournalBody::Arrived {
             call: call.call.clone(),
@@ -102,10 +111,7 @@ impl Line {
     }
 
     /// What the journal holds stands in for the call: it was paid before.
-    fn recall(&self, call: &mut RoleCall, recalled: Recalled) -> Arc<RoleOutcome> {
-        let Recalled { prompt_hash, outcome, spent } = recalled;
-        call.prompt_hash = prompt_hash;
-        self.ledger.spent_before(spent);
+    fn recall(&self, call: &RoleCall, outcome: Arc<RoleOutcome>) -> Arc<RoleOutcome> {
         let made = u32::try_from(outcome.trail().len()).unwrap_or(u32::MAX);
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(AtomicU32::new(made)));
         let target = match &*outcome {

@@ -14,6 +14,7 @@ mod council;
 mod depth;
 mod error;
 mod fan_out;
+mod fork;
 mod log;
 mod panel;
 mod past;
@@ -33,6 +34,7 @@ pub use checks::{CHECK_LATE, Checker, OWN_CHECKS};
 pub use council::{Council, Resumption, RunInputs};
 pub use depth::{Depth, stop_at};
 pub use error::{CouncilError, SeatFailure};
+pub use fork::Fork;
 pub use log::Unrecorded;
 pub use panel::{
     InvalidPanel, InvalidQuorum, InvalidRequest, Panel, Quorum, Seat, TEXT_BYTES_MAX, check_request,

@@ -220,8 +220,8 @@ pub(super) const MODEL: &[OfModel] = &[
 ];
 
 /// The tables of settings that are there once.
-pub(super) const SINGLE_TABLES: [&str; 8] =
-    ["embedded", "council", "trust", "resilience", "budget", "state", "network", "prompts"];
+pub(super) const SINGLE_TABLES: [&str; 9] =
+    ["embedded", "council", "trust", "resilience", "budget", "history", "state", "network", "prompts"];
 /// The tables of named tables.
 pub(super) const NAMED_TABLES: [&str; 3] = ["providers", "roles", "models"];
 

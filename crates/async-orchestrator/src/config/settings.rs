@@ -10,8 +10,8 @@ use async_orchestrator_resilience::PeriodBudgets;
 use secrecy::SecretString;
 
 use super::{
-    CommandLine, Dialect, Directories, EmbeddedUse, KeySource, Problem, ProviderKind, ResilienceSettings,
-    Sources,
+    CommandLine, Dialect, Directories, EmbeddedUse, HistorySettings, KeySource, Problem, ProviderKind,
+    ResilienceSettings, Sources,
 };
 
 /// Every setting of an orchestrator, after all layers.
@@ -32,7 +32,9 @@ pub struct Settings {
     pub resilience: ResilienceSettings,
     /// What all runs together may spend.
     pub budget: PeriodBudgets,
-    /// What outlives a run.
+    /// The journal and the history of runs.
+    pub history: HistorySettings,
+    /// What else outlives a run.
     pub state: StateSettings,
     /// The network.
     pub network: NetworkSettings,
@@ -59,6 +61,7 @@ impl Settings {
             trust: TrustSettings::default(),
             resilience: ResilienceSettings::default(),
             budget: PeriodBudgets::default(),
+            history: HistorySettings::default(),
             state: StateSettings::default(),
             network: NetworkSettings::default(),
             prompts: PromptSettings::default(),

@@ -57,6 +57,7 @@ pub(crate) fn decision_hash(record: &DecisionRecord) -> Result<String, CouncilEr
     let DecisionRecord {
         schema,
         run_id: _,
+        parent: _,
         request_hash,
         mode,
         triage,

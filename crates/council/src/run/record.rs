@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_orchestrator_core::{
     Answer, BallotRecord, Cause, Confidence, ConfidenceBasis, DECISION_SCHEMA, DecisionRecord, Dissent,
-    JournalBody, LogRecord, ModelRef, ProposalRecord, Role, SeatId, SeatRecord, Status, StopReason, Tally,
-    Versions, canonical_hash,
+    JournalBody, LogRecord, ModelRef, ParentRecord, ProposalRecord, Role, SeatId, SeatRecord, Status,
+    StopReason, Tally, Versions, canonical_hash,
 };
 
 use super::{Elected, Run, express, finish::Finished, lasting::decision_hash};
@@ -182,6 +182,7 @@ impl Run<'_> {
         let mut record = DecisionRecord {
             schema: DECISION_SCHEMA.to_owned(),
             run_id: self.id.clone(),
+            parent: setting.line.fork.as_ref().map(|fork| ParentRecord { run_id: fork.parent().clone() }),
             request_hash: canonical_hash(setting.request).map_err(CouncilError::Record)?,
             mode: self.mode,
             triage: setting.decision.clone(),

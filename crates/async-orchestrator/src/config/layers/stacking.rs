@@ -159,11 +159,12 @@ impl Stacking {
 
     /// `~/` is the home everywhere; another relative path of the file starts at the file's directory.
     pub(super) fn resolve_paths(&mut self) {
-        let Settings { embedded, trust, state, network, prompts, sources, directories, .. } =
+        let Settings { embedded, trust, history, state, network, prompts, sources, directories, .. } =
             &mut self.settings;
         for (key, path) in [
             ("embedded.path", &mut embedded.path),
             ("trust.file", &mut trust.file),
+            ("history.path", &mut history.path),
             ("state.path", &mut state.path),
             ("network.ca_file", &mut network.ca_file),
             ("network.ca_directory", &mut network.ca_directory),

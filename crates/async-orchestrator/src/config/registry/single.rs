@@ -261,6 +261,49 @@ pub(in crate::config) const SINGLE: &[Once] = &[
     )
     .range(1.0, 1e15),
     Once::new(
+        "history.enabled",
+        "true",
+        "whether runs are journaled as they happen and kept when they have ended; default: true",
+        |s| &mut s.history.enabled,
+    ),
+    Once::new(
+        "history.path",
+        r#""~/history.db""#,
+        "the file for it; default: history.db in the directory for data",
+        |s| &mut s.history.path,
+    ),
+    Once::new(
+        "history.content",
+        r#""full""#,
+        "what is kept of texts: full, hash (hashes once a run has ended) or off (none, so nothing can be resumed); default: full",
+        |s| &mut s.history.content,
+    ),
+    Once::new(
+        "history.sync",
+        r#""full""#,
+        "what a write waits for: full (the disk), normal (the system; a power cut may take the last moments) or off; default: full",
+        |s| &mut s.history.sync,
+    ),
+    Once::new(
+        "history.resume",
+        r#""auto""#,
+        "runs whose process ended in the middle are finished by the next ask (auto) or by `resume` alone (manual); default: auto",
+        |s| &mut s.history.resume,
+    ),
+    Once::new(
+        "history.required",
+        "false",
+        "whether a run that cannot be recorded ends with an error instead of going on; default: false",
+        |s| &mut s.history.required,
+    ),
+    Once::new(
+        "history.keep_days",
+        "90",
+        "after how many days contents go; hashes, figures and lines of the list stay; default: never",
+        |s| &mut s.history.keep_days,
+    )
+    .range(1.0, 36_500.0),
+    Once::new(
         "state.enabled",
         "true",
         "whether the command remembers, from one run to the next, what is left out, used, spent and kept; default: true",
