@@ -31,7 +31,8 @@ impl Settings {
 /// # Errors
 /// If the file cannot be used.
 pub fn open_history(settings: &Settings) -> Result<Option<Arc<History>>, OpenError> {
-    let options = HistoryOptions { sync: settings.history.sync, content: settings.history.content };
+    let kept = &settings.history;
+    let options = HistoryOptions { sync: kept.sync, content: kept.content, mib_max: kept.mib_max };
     settings.history_file().map(|path| History::open(&path, options).map(Arc::new)).transpose()
 }
 

@@ -6,6 +6,9 @@
 
 pub mod bench;
 pub mod chaos;
+mod child;
 pub mod elections;
 pub mod eval;
 pub mod proofs;
+
+pub use child::child;

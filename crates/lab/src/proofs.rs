@@ -9,6 +9,7 @@ mod coalescing;
 mod dice;
 mod hedging;
 mod hours;
+mod killing;
 mod measure;
 mod outage;
 mod report;
@@ -37,6 +38,7 @@ const ALL: &[Proof] = &[
     Proof { name: "coalescing", run: |seed| Box::pin(coalescing::run(seed)) },
     Proof { name: "cancellation", run: |seed| Box::pin(cancellation::run(seed)) },
     Proof { name: "ballots", run: |seed| Box::pin(async move { Ok(ballots::run(seed)) }) },
+    Proof { name: "killing", run: |seed| Box::pin(killing::run(seed)) },
     Proof { name: "hours", run: |seed| Box::pin(async move { hours::run(seed) }) },
 ];
 

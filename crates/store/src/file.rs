@@ -138,7 +138,11 @@ pub(crate) fn said(what: &str, error: Error) -> StoreError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("{what} is locked by another process")
         }
-        Some(ErrorCode::DiskFull) => format!("the disk of {what} is full"),
+        Some(ErrorCode::DiskFull) => {
+            format!(
+                "the disk of {what} is full, or the file as large as it may become: prune it, or make room"
+            )
+        }
         Some(ErrorCode::ReadOnly) => format!("the file of {what} cannot be written"),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             format!("the file of {what} is damaged")

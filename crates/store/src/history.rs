@@ -68,7 +68,12 @@ pub struct HistoryOptions {
     pub sync: Sync,
     /// How much of what was said is kept.
     pub content: Content,
+    /// How large the file may become, in MiB; beyond it nothing is kept until something was pruned. Unset, the disk is the limit.
+    pub mib_max: Option<u32>,
 }
+
+/// The bytes of a page of the file.
+const PAGE_BYTES: i64 = 4_096;
 
 /// How long a writer waits for another process's transaction.
 const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -103,11 +108,11 @@ impl History {
     pub fn open(path: &Path, options: HistoryOptions) -> Result<Self, OpenError> {
         let unusable = |error: std::io::Error| OpenError::unusable(path, WHAT, Box::new(error));
         file::prepare(path).map_err(unusable)?;
-        let connect = || connect(path, options.sync).map_err(|error| OpenError::of(path, WHAT, error));
+        let connect = || connect(path, options).map_err(|error| OpenError::of(path, WHAT, error));
         let (writing, reading) = (connect()?, connect()?);
         let owner = Owner::new(path).map_err(unusable)?;
         let refused = |error: rusqlite::Error| OpenError::of(path, WHAT, Unusable::Broken(error));
-        chain::begin(&writing, owner.name()).map_err(refused)?;
+        chain::begin(&writing, owner.mark()).map_err(refused)?;
         owner::sweep(path, &journal::owners(&writing).map_err(refused)?);
         reading.pragma_update(None, "query_only", true).map_err(refused)?;
         Ok(Self {
@@ -253,8 +258,8 @@ pub enum Pack {
     Now,
 }
 
-fn connect(path: &Path, sync: Sync) -> Result<Connection, Unusable> {
-    let synchronous = match sync {
+fn connect(path: &Path, options: HistoryOptions) -> Result<Connection, Unusable> {
+    let synchronous = match options.sync {
         Sync::Full => "full",
         Sync::Normal => "normal",
         Sync::Off => "off",
@@ -266,6 +271,10 @@ fn connect(path: &Path, sync: Sync) -> Result<Connection, Unusable> {
         connection.pragma_update(None, "mmap_size", 256 << 20)
     };
     let connection = file::connect(path, HISTORY, pragmas)?;
+    if let Some(mib) = options.mib_max {
+        let pages = i64::from(mib.max(1)) * (1 << 20) / PAGE_BYTES;
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
     connection.busy_timeout(BUSY_MAX)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

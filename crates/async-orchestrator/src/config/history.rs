@@ -34,6 +34,8 @@ pub struct HistorySettings {
     pub resume: ResumeUse,
     /// Whether a run that cannot be recorded ends instead of going on.
     pub required: bool,
+    /// How large the file may become, in MiB; unset, as large as the disk allows.
+    pub mib_max: Option<u32>,
     /// After how many days contents go, at the next `ask`; unset, never.
     pub keep_days: Option<u32>,
 }
@@ -47,6 +49,7 @@ impl Default for HistorySettings {
             sync: Sync::default(),
             resume: ResumeUse::default(),
             required: false,
+            mib_max: None,
             keep_days: None,
         }
     }

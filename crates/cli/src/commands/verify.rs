@@ -87,6 +87,7 @@ fn sentence(flaw: &Flaw) -> String {
         FlawKind::RecordMissing => String::from("the run ended with an answer, and its record is missing"),
         FlawKind::JournalAltered { entry } => format!("its journal was altered at entry {entry}"),
         FlawKind::LineAltered => String::from("its line in the list does not say what its record says"),
+        FlawKind::Orphaned { rows } => format!("{rows} rows belong to no run"),
         FlawKind::Unreadable { why } => format!("it cannot be read: {why}"),
         other => format!("{other:?}"),
     };

@@ -4,7 +4,10 @@
 
 use std::process::ExitCode;
 
-use async_orchestrator_lab::proofs::{names, run};
+use async_orchestrator_lab::{
+    child,
+    proofs::{names, run},
+};
 
 /// The seed where none is given.
 const SEED: u64 = 7;
@@ -13,6 +16,15 @@ const SEED: u64 = 7;
 async fn main() -> ExitCode {
     let (mut only, mut seed, mut json, mut log) = (None, SEED, None, None);
     let mut arguments = std::env::args().skip(1);
+    if let Some("--child") = std::env::args().nth(1).as_deref() {
+        return match child(arguments.skip(1)).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     while let Some(argument) = arguments.next() {
         let value = arguments.next();
         match (argument.as_str(), value) {

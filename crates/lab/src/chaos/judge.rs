@@ -25,10 +25,6 @@ impl Finding {
             upstream: String::new(),
         }
     }
-
-    pub(super) fn open(why: &str) -> Self {
-        Self { verdict: Verdict::Open(why.to_owned()), caller: String::new(), upstream: String::new() }
-    }
 }
 
 /// What is missing, and what was seen.

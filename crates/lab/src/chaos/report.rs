@@ -17,8 +17,6 @@ pub enum Verdict {
     Fail(String),
     /// The fault has no meaning in this combination; why.
     NotApplicable(String),
-    /// Nothing judges it yet; why.
-    Open(String),
 }
 
 /// One row in one combination.
@@ -51,7 +49,6 @@ impl fmt::Display for Case {
             Verdict::Pass => ("pass", ""),
             Verdict::Fail(why) => ("FAIL", why.as_str()),
             Verdict::NotApplicable(why) => ("n/a", why.as_str()),
-            Verdict::Open(why) => ("open", why.as_str()),
         };
         write!(f, "{:>2} {:<44} {:<26} {word:<5}", self.row, self.fault, self.combo.to_string())?;
         if !why.is_empty() {

@@ -1,6 +1,7 @@
 //! The list of faults, by number.
 
 mod bodies;
+mod ends;
 mod lives;
 mod loads;
 mod refusals;
@@ -8,7 +9,7 @@ mod times;
 
 use futures_util::FutureExt;
 
-use super::{Combo, Row, judge::Finding};
+use super::Row;
 
 macro_rules! rows {
     ($($number:literal $name:literal $run:path;)*) => {
@@ -46,11 +47,7 @@ pub(super) const ALL: &[Row] = rows! {
     26 "a thousand callers, a dead upstream" loads::a_storm;
     27 "a token limit and five callers" lives::a_token_limit;
     28 "a thousand identical calls" loads::identical_calls;
-    29 "kill -9, full disk, clock set back" open_journal;
+    29 "kill -9, full disk, clock set back" ends::what_ends_a_run;
     30 "a role fails for good" lives::a_role_fails;
     31 "settings reloaded under streams" lives::a_reload;
 };
-
-async fn open_journal(_: Combo) -> Finding {
-    Finding::open("there is no journal on disk yet")
-}

@@ -46,6 +46,11 @@ impl Owner {
         Ok(Self { directory, name, _file: file })
     }
 
+    /// The part of the name that was drawn by lot.
+    pub(super) fn mark(&self) -> &str {
+        self.name.split_once('-').map_or(&self.name, |(_, mark)| mark)
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -30,7 +30,7 @@ impl Place {
     }
 
     fn keeping(&self, content: Content) -> History {
-        let options = HistoryOptions { sync: super::Sync::Normal, content };
+        let options = HistoryOptions { sync: super::Sync::Normal, content, mib_max: None };
         History::open(&self.path, options).unwrap()
     }
 
@@ -453,4 +453,36 @@ fn many_entries_at_once_are_all_there_afterwards() {
     assert_eq!(on(store.list(Filter::default())).unwrap().len(), 200);
     let found = on(store.verify(VerifyScope::default())).unwrap();
     assert_eq!((found.flaws, found.records), (vec![], 200));
+}
+
+#[test]
+fn a_full_file_fails_what_does_not_fit_and_keeps_all_that_was_answered() {
+    let place = place();
+    let options = HistoryOptions { mib_max: Some(1), sync: super::Sync::Normal, content: Content::Full };
+    let open = || Arc::new(History::open(&place.path, options).unwrap());
+    let store = open();
+    let mut kept = Vec::new();
+    let refused = (0..400).find_map(|number| {
+        let run = format!("run-{number}");
+        let record = on(council(["42", "42", "41"], &store).run(&request(), inputs(&run))).unwrap();
+        match record.log.unrecorded {
+            None => kept.push(run),
+            Some(why) => return Some(why),
+        }
+        None
+    });
+    assert!(refused.unwrap().contains("full"), "1 MiB does not hold 400 runs");
+    assert!(kept.len() > 10);
+    drop(store);
+    let store = open();
+    for run in &kept {
+        assert!(
+            on(store.record(&RunId::new(run.as_str()))).unwrap().is_some(),
+            "{run} was answered and is gone"
+        );
+    }
+    assert_eq!(flaws(&store), []);
+    // Room is made, and it goes on.
+    on(store.prune(u64::MAX, 5, Pack::Now)).unwrap();
+    assert_eq!(deliberate(&store, "after").log.unrecorded, None);
 }

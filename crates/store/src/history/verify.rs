@@ -58,6 +58,11 @@ pub enum FlawKind {
     },
     /// What a list says of a run is not what its record says.
     LineAltered,
+    /// Rows of no run.
+    Orphaned {
+        /// How many.
+        rows: u64,
+    },
     /// A record cannot be read.
     Unreadable {
         /// Why.
@@ -234,6 +239,16 @@ fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Resul
         walk.flaw(Some(last + 1), None, FlawKind::Truncated { count: head - last });
     } else if last > 0 && walk.previous.as_deref().is_some_and(|previous| previous != hash) {
         walk.flaw(Some(last), None, FlawKind::OtherHead);
+    }
+    let orphans: i64 = connection.query_row(
+        "SELECT (SELECT count(*) FROM entries WHERE run NOT IN (SELECT seq FROM runs))
+              + (SELECT count(*) FROM calls WHERE run NOT IN (SELECT seq FROM runs))
+              + (SELECT count(*) FROM attempts WHERE run NOT IN (SELECT seq FROM runs))",
+        [],
+        |row| row.get(0),
+    )?;
+    if orphans > 0 {
+        walk.flaw(None, None, FlawKind::Orphaned { rows: orphans.unsigned_abs() });
     }
     // Whoever cuts the chain and sets the head back must still answer for the runs.
     let mut select = connection.prepare(

@@ -27,7 +27,14 @@ pub(super) const WHAT: &str = "the history";
 /// Says how the work ended, after the commit.
 type Answer = Box<dyn FnOnce(Result<(), &Error>) + Send>;
 /// Does its work, if it is given a connection.
-type Job = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
+type Job = Box<dyn FnOnce(Option<&Connection>) -> Done + Send>;
+
+/// What a job came to.
+struct Done {
+    answer: Answer,
+    /// Why it failed, if it did.
+    failed: Option<Error>,
+}
 
 /// How the work of a batch is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +72,18 @@ impl Worker {
         let (reply, replied) = oneshot::channel();
         self.send(Box::new(move |connection| {
             let outcome = connection.map(|connection| apart(connection, work));
-            Box::new(move |committed| {
+            let failed = outcome.as_ref().and_then(|outcome| outcome.as_ref().err()).map(copy);
+            let answer: Answer = Box::new(move |committed| {
                 let outcome = match (committed, outcome) {
-                    (Ok(()), Some(outcome)) => outcome.map_err(|error| said(WHAT, error)),
+                    (_, Some(Err(error))) => Err(said(WHAT, error)),
+                    (Ok(()), Some(Ok(found))) => Ok(found),
                     (Ok(()), None) => Err(closed()),
-                    (Err(error), _) => Err(uncommitted(error)),
+                    (Err(error), _) => Err(said(WHAT, copy(error))),
                 };
                 // Nobody waits any more: that is their affair.
                 let _ = reply.send(outcome);
-            })
+            });
+            Done { answer, failed }
         }))?;
         replied.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -81,8 +91,8 @@ impl Worker {
     /// Does `work` some time; nobody is told how it ended.
     pub(super) fn tell(&self, work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static) {
         let job: Job = Box::new(move |connection| {
-            let _ = connection.map(|connection| apart(connection, work));
-            Box::new(|_| {})
+            let failed = connection.and_then(|connection| apart(connection, work).err());
+            Done { answer: Box::new(|_| {}), failed }
         });
         let _ = self.send(job);
     }
@@ -101,13 +111,12 @@ fn closed() -> StoreError {
     StoreError::new("the history is closed", None)
 }
 
-/// A commit fails once for all; each is told in its own words.
-fn uncommitted(error: &Error) -> StoreError {
-    let copy = match error {
+/// A transaction fails once for all in it.
+fn copy(error: &Error) -> Error {
+    match error {
         Error::SqliteFailure(code, text) => Error::SqliteFailure(*code, text.clone()),
         other => Error::ToSqlConversionFailure(other.to_string().into()),
-    };
-    said(WHAT, copy)
+    }
 }
 
 /// What fails takes back what it did, and nothing of the others'.
@@ -117,6 +126,10 @@ fn apart<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T,
     }
     connection.prepare_cached("SAVEPOINT apart")?.execute([])?;
     let outcome = work(connection);
+    // A full disk takes the whole transaction back at once, and its savepoints with it.
+    if connection.is_autocommit() {
+        return outcome;
+    }
     if outcome.is_err() {
         connection.prepare_cached("ROLLBACK TO apart")?.execute([])?;
     }
@@ -127,7 +140,7 @@ fn apart<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T,
 fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
     while let Ok(first) = receiver.recv() {
         match kind {
-            Kind::Reader => first(Some(&connection))(Ok(())),
+            Kind::Reader => (first(Some(&connection)).answer)(Ok(())),
             Kind::Writer => {
                 let mut batch = vec![first];
                 while batch.len() < BATCH_MAX
@@ -142,12 +155,27 @@ fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
 }
 
 fn write(connection: &mut Connection, batch: Vec<Job>) {
-    let (answers, committed) = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+    let mut answers = Vec::with_capacity(batch.len());
+    let committed = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => {
-            let answers: Vec<Answer> = batch.into_iter().map(|job| job(Some(&transaction))).collect();
-            (answers, transaction.commit())
+            let mut lost = None;
+            for job in batch {
+                // Where the transaction is gone, what comes after it would be committed by itself: it is not done.
+                let done = job(Some(&*transaction).filter(|_| lost.is_none()));
+                if transaction.is_autocommit() {
+                    lost = lost.or(done.failed);
+                }
+                answers.push(done.answer);
+            }
+            match lost {
+                Some(error) => Err(error),
+                None => transaction.commit(),
+            }
         }
-        Err(error) => (batch.into_iter().map(|job| job(None)).collect(), Err(error)),
+        Err(error) => {
+            answers.extend(batch.into_iter().map(|job| job(None).answer));
+            Err(error)
+        }
     };
     for answer in answers {
         answer(committed.as_ref().map(|()| ()));

@@ -297,6 +297,13 @@ pub(in crate::config) const SINGLE: &[Once] = &[
         |s| &mut s.history.required,
     ),
     Once::new(
+        "history.mib_max",
+        "2048",
+        "how large the file may become, in MiB; beyond it runs are not recorded until something was pruned; default: no limit",
+        |s| &mut s.history.mib_max,
+    )
+    .range(1.0, 1e7),
+    Once::new(
         "history.keep_days",
         "90",
         "after how many days contents go; hashes, figures and lines of the list stay; default: never",
