@@ -104,6 +104,8 @@ impl Books {
                 prepared.turn = Turn::Second;
             }
         }
+        // What these calls lean on is durable before they are sent.
+        line.log.settle_arrivals().await?;
         let started = line.now();
         let mut arrivals = SelectAll::new();
         arrivals.push(line.fan_out(asked(panel, &batch, ""), deadline));
@@ -151,7 +153,6 @@ impl Books {
             }
         }
         drop(arrivals);
-        line.log.settle().await?;
         self.passed(batch.first().map(|first| first.stage), line.now().saturating_duration_since(started));
         let mut gathered = Vec::with_capacity(batch.len());
         for (prepared, result) in batch.iter().zip(results) {

@@ -307,9 +307,15 @@ impl Council {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let events = EventSink::silent(run.clone(), started);
         let inputs = RunInputs { run: run.clone(), seed: beginning.seed, events };
-        let offline = Self { journal: None, history: None, ..self.clone() };
+        let offline;
+        let council = if self.journal.is_none() && self.history.is_none() {
+            self
+        } else {
+            offline = Self { journal: None, history: None, ..self.clone() };
+            &offline
+        };
         let request = beginning.request.clone();
-        let work = offline.deliberate(&request, inputs, &clock, Before::Past(Arc::clone(&past), beginning));
+        let work = council.deliberate(&request, inputs, &clock, Before::Past(Arc::clone(&past), beginning));
         match retrace(Arc::clone(&past), Box::pin(work)).now_or_never() {
             Some(outcome) => outcome,
             None => Err(past.astray()),

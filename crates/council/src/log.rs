@@ -37,6 +37,8 @@ pub(crate) struct RunLog {
 struct Chain {
     entries: u64,
     head: String,
+    /// Whether an outcome is among the entries on their way.
+    arrived: bool,
     /// Entries on their way to the disk.
     pending: Vec<BoxFuture<'static, Result<(), StoreError>>>,
     /// Why the journal is no longer written.
@@ -56,6 +58,7 @@ impl RunLog {
         let chain = Chain {
             entries: 0,
             head: content_hash(run.as_str().as_bytes()),
+            arrived: false,
             pending: Vec::new(),
             broken: None,
             ended: false,
@@ -87,6 +90,7 @@ impl RunLog {
             stands.hash().clone_into(&mut chain.head);
         } else {
             let at_ms = self.at_ms();
+            chain.arrived |= matches!(body, JournalBody::Arrived { .. });
             let entry = JournalEntry { index, previous: chain.head.clone(), at_ms, body };
             let sealed = Arc::new(SealedEntry::seal(entry).map_err(CouncilError::Record)?);
             sealed.hash().clone_into(&mut chain.head);
@@ -103,9 +107,18 @@ impl RunLog {
         Ok(index)
     }
 
+    /// The same where an outcome is on its way: a run's first calls lean on nothing that was paid for.
+    pub(crate) async fn settle_arrivals(&self) -> Result<(), CouncilError> {
+        if self.chain().arrived { self.settle().await } else { Ok(()) }
+    }
+
     /// Waits until everything entered so far is durable. Whatever depends on an entry is sent after this.
     pub(crate) async fn settle(&self) -> Result<(), CouncilError> {
-        let pending = std::mem::take(&mut self.chain().pending);
+        let pending = {
+            let mut chain = self.chain();
+            chain.arrived = false;
+            std::mem::take(&mut chain.pending)
+        };
         for outcome in futures_util::future::join_all(pending).await {
             let Err(error) = outcome else { continue };
             if self.unrecorded == Unrecorded::Ends {

@@ -5,6 +5,7 @@
 
 mod call;
 mod council;
+mod history;
 mod instructions;
 mod memory;
 mod policies;
@@ -25,7 +26,7 @@ use serde::Serialize;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// One part: `call`, `council`, `memory`, `policies`, `tally` or `triage`; all of them if unset.
+    /// One part: `call`, `council`, `history`, `memory`, `policies`, `tally` or `triage`; all of them if unset.
     pub only: Option<String>,
     /// How many rounds of each comparison; the median counts.
     pub rounds: usize,
@@ -94,7 +95,7 @@ impl Sheet<'_> {
     }
 }
 
-const PARTS: [&str; 6] = ["call", "council", "memory", "policies", "tally", "triage"];
+const PARTS: [&str; 7] = ["call", "council", "history", "memory", "policies", "tally", "triage"];
 
 /// Measures what `selection` names, and tells `show` each figure when it is there.
 ///
@@ -115,6 +116,7 @@ pub async fn run(selection: &Selection, mut show: impl FnMut(&Figure)) -> Result
         match part {
             "call" => call::run(rounds, &mut sheet).await?,
             "council" => council::run(rounds, &mut sheet).await?,
+            "history" => history::run(rounds, &mut sheet).await?,
             "memory" => memory::run(&mut sheet)?,
             "tally" => tally::run(&mut sheet)?,
             "triage" => triage::run(&mut sheet),
@@ -141,6 +143,8 @@ pub fn count_instructions(decisions: u64, mut show: impl FnMut(&Figure)) -> Resu
 pub async fn play_role(words: &[String]) -> Option<Result<()>> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Some(match words[..] {
+        ["replays", times] => history::repeat(times).await,
+        ["history", path, count] => history::fill(path, count).await,
         ["upstream"] => upstream::simulator().await,
         ["gateway", address] => upstream::gateway(address.to_owned()).await,
         ["memory", what, councils] => memory::child(what, councils).await,

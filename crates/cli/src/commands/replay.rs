@@ -7,6 +7,7 @@ use async_orchestrator::{
     DecisionRecord, Filter, History, Journal, JournalBody, JournalEntry, Replayer, RunId, RunRow, RunSetup,
     RunState, Settings, TallyRule,
 };
+use futures_util::future::join;
 use serde_json::json;
 
 use crate::{
@@ -128,10 +129,18 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
     let rows = rows.map_err(|error| kept::failed(&error))?;
     let mut replayers: HashMap<String, Replayer> = HashMap::new();
     let (mut alike, mut not_kept, mut other) = (0_u64, 0_u64, Vec::new());
-    for row in rows.iter().filter(|row| row.state == RunState::Done) {
-        let entries = store.entries(&row.run).await.map_err(|error| kept::failed(&error))?;
+    // The next journal is read while this one is decided.
+    let rows: Vec<&RunRow> = rows.iter().filter(|row| row.state == RunState::Done).collect();
+    let read = async |at: usize| match rows.get(at) {
+        Some(row) => store.entries(&row.run).await.map_err(|error| kept::failed(&error)),
+        None => Ok(Vec::new()),
+    };
+    let mut next = read(0).await?;
+    for (at, row) in rows.iter().enumerate() {
+        let entries = std::mem::take(&mut next);
         let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
             not_kept += 1;
+            next = read(at + 1).await?;
             continue;
         };
         if !replayers.contains_key(hash) {
@@ -139,7 +148,9 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
             replayers.insert(hash.clone(), replayer(&setup, &prompts)?);
         }
         let Some(replayer) = replayers.get(hash) else { continue };
-        match replayer.replay(&row.run, entries) {
+        let (read, again) = join(read(at + 1), async { replayer.replay(&row.run, entries) }).await;
+        next = read?;
+        match again {
             Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => alike += 1,
             Ok(again) => {
                 other.push((row.run.clone(), format!("decides otherwise: {}", again.log.decision_hash)))

@@ -77,6 +77,8 @@ impl Run<'_> {
         elected: &Elected,
     ) -> Result<Finished, CouncilError> {
         let watching = Watching::prepare(&self.setting, proposals, ballots, elected)?;
+        // Both the path and the Observer lean on what arrived so far.
+        self.setting.line.log.settle_arrivals().await?;
         let (line, panel, deadline) = (self.setting.line, self.setting.panel, self.setting.deadline);
         let (finished, noted) = {
             let watcher = pin!(watching.run(line, panel, deadline));

@@ -1,0 +1,147 @@
+//! Sends spans to an OpenTelemetry receiver: OTLP 1.x over HTTP, as protobuf, configured by the standard variables.
+
+mod config;
+mod encode;
+
+use std::time::Duration;
+
+use crate::{
+    queue::{Reader, Stamped},
+    spans::{FinishedSpan, SpanTree},
+};
+
+pub use config::{InvalidTelemetry, OtlpConfig};
+
+/// Sends one request and waits for its reply, on the exporter's own thread.
+pub trait Post: Send {
+    /// Sends `body` to `url`; the request ends within `timeout`.
+    ///
+    /// # Errors
+    /// With a sentence, if no reply came.
+    fn post(
+        &mut self,
+        url: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<PostReply, String>;
+}
+
+/// What a receiver replied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostReply {
+    /// The status.
+    pub status: u16,
+    /// What it asked to wait, in seconds.
+    pub retry_after: Option<u64>,
+    /// The body, at most some kilobytes of it.
+    pub body: Vec<u8>,
+}
+
+/// So often one batch is sent at most; in between is waited as the receiver says, or 1, 2 s.
+const SENDS_MAX: u32 = 3;
+/// The longest wait between two sends: the queue fills meanwhile.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Spans of runs on their way to a receiver; a [`Reader`].
+pub struct Otlp {
+    config: OtlpConfig,
+    post: Box<dyn Post>,
+    pause: Box<dyn FnMut(Duration) + Send>,
+    tree: SpanTree,
+    held: Vec<FinishedSpan>,
+    lost: u64,
+    said: bool,
+}
+
+impl Otlp {
+    /// Sends through `post` as `config` says; `pause` waits between two tries, and blocks.
+    pub fn new(
+        config: OtlpConfig,
+        post: impl Post + 'static,
+        pause: impl FnMut(Duration) + Send + 'static,
+    ) -> Self {
+        Self {
+            config,
+            post: Box::new(post),
+            pause: Box::new(pause),
+            tree: SpanTree::default(),
+            held: Vec::new(),
+            lost: 0,
+            said: false,
+        }
+    }
+
+    fn send(&mut self) {
+        while !self.held.is_empty() {
+            let count = self.held.len().min(self.config.batch_max);
+            let batch: Vec<FinishedSpan> = self.held.drain(..count).collect();
+            let body = encode::request(&self.config, &batch);
+            match self.deliver(&body) {
+                Ok(0) => {}
+                Ok(rejected) => self.complain(rejected, "the receiver did not take them all"),
+                Err(why) => self.complain(count as u64, &why),
+            }
+        }
+    }
+
+    /// Sends one batch until it is taken or given up. Gives how many spans the receiver rejected.
+    fn deliver(&mut self, body: &[u8]) -> Result<u64, String> {
+        let mut why = String::new();
+        for turn in 0..SENDS_MAX {
+            let config = &self.config;
+            let wait = match self.post.post(&config.url, &config.headers, body.to_vec(), config.timeout) {
+                Ok(reply) if (200..300).contains(&reply.status) => return Ok(encode::rejected(&reply.body)),
+                // The specification names these four as worth another try.
+                Ok(reply) if matches!(reply.status, 429 | 502 | 503 | 504) => {
+                    why = format!("status {}", reply.status);
+                    reply.retry_after.map(Duration::from_secs)
+                }
+                Ok(reply) => return Err(format!("status {}", reply.status)),
+                Err(error) => {
+                    why = error;
+                    None
+                }
+            };
+            if turn + 1 < SENDS_MAX {
+                let wait = wait.unwrap_or_else(|| Duration::from_secs(1 << turn));
+                (self.pause)(wait.min(WAIT_MAX));
+            }
+        }
+        Err(why)
+    }
+
+    /// Counts what was lost, and says so the first time.
+    fn complain(&mut self, spans: u64, why: &str) {
+        self.lost += spans;
+        if !std::mem::replace(&mut self.said, true) {
+            tracing::warn!(
+                spans,
+                why,
+                "spans could not be sent to the OpenTelemetry receiver; further losses are only counted"
+            );
+        }
+    }
+}
+
+impl Reader for Otlp {
+    fn read(&mut self, event: &Stamped) {
+        let ended = self.tree.read(event);
+        self.held.extend(ended.into_iter().filter(|span| self.config.takes(span)));
+        if self.held.len() >= self.config.batch_max {
+            self.send();
+        }
+    }
+
+    fn rest(&mut self) {
+        self.send();
+    }
+}
+
+impl Drop for Otlp {
+    fn drop(&mut self) {
+        if self.lost > 0 {
+            tracing::warn!(spans = self.lost, "spans were lost in all");
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! What it costs to journal and to keep runs, how fast a history of a hundred thousand is read, and how fast runs are decided again.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use async_orchestrator::{
+    AsyncOrchestrator, Filter, History, HistoryOptions, HistoryStore, Journal, JournalBody, JournalEntry,
+    Kept, Replayer, RunId, RunSetup, SearchOrder, StatsFilter, SyncMode, VerifyScope,
+};
+use async_orchestrator_core::{Clock, SealedEntry, content_hash};
+use async_orchestrator_prompts::CollaborativePromptLibrary;
+use async_orchestrator_resilience::TokioClock;
+use futures_util::future::{join, try_join_all};
+
+use super::{
+    Figure, Sheet,
+    council::{deliberate, orchestrator},
+    process::Helper,
+    remembering::Remembering,
+    rounds::median,
+    upstream::COUNCIL,
+    world,
+};
+use crate::{child::Directory, eval::sample::SplitMix};
+
+/// Added to a council's wall time by its journal and history, beyond the disk's syncs.
+const ADDED_MS_MAX: f64 = 1.0;
+/// Journal entries a second, each durable before the next of its run.
+const STEPS_MIN: f64 = 2_000.0;
+const KEPT: usize = 100_000;
+const READ_MS_MAX: f64 = 200.0;
+const REPLAYED: usize = 1_000;
+const REPLAYS_MIN: f64 = 2_000.0;
+const DAY_MS: u64 = 86_400_000;
+
+/// Runs the part.
+pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
+    let upstream = Helper::start("upstream", &[])?;
+    let provider = world::provider(&upstream.address, COUNCIL)?;
+    let directory = Directory::make("bench").map_err(anyhow::Error::msg)?;
+    let beside = |name: &str| directory.history().with_file_name(name);
+    let remembering = Arc::new(Remembering::new(provider, Duration::ZERO));
+    let plain = orchestrator(remembering.clone()).build()?;
+    deliberate(&plain, 0, None).await?;
+    added(&remembering, &beside, rounds, sheet).await?;
+    steps(&beside("steps.db"), sheet).await?;
+    let pattern = Pattern::of(&remembering, &beside("pattern.db")).await?;
+    replays(&beside("replays.db"), sheet).await?;
+    big(&pattern, &beside("big.db"), sheet).await
+}
+
+fn open(path: &Path, sync: SyncMode) -> Result<Arc<History>> {
+    let options = HistoryOptions { sync, ..HistoryOptions::default() };
+    Ok(Arc::new(History::open(path, options)?))
+}
+
+fn kept_in(remembering: &Arc<Remembering>, history: &Arc<History>) -> Result<AsyncOrchestrator> {
+    let builder = orchestrator(Arc::<Remembering>::clone(remembering));
+    Ok(builder.journal(Arc::<History>::clone(history)).history(Arc::<History>::clone(history)).build()?)
+}
+
+/// Paired councils in this process: without a journal, with one whose file does not wait for the disk, with one that does.
+async fn added(
+    remembering: &Arc<Remembering>,
+    beside: &dyn Fn(&str) -> PathBuf,
+    rounds: usize,
+    sheet: &mut Sheet<'_>,
+) -> Result<()> {
+    let plain = orchestrator(Arc::<Remembering>::clone(remembering)).build()?;
+    let (off, full) = (open(&beside("off.db"), SyncMode::Off)?, open(&beside("full.db"), SyncMode::Full)?);
+    let contestants = [plain, kept_in(remembering, &off)?, kept_in(remembering, &full)?];
+    let mut times: [Vec<f64>; 3] = Default::default();
+    for round in 0..rounds * 20 {
+        for place in 0..contestants.len() {
+            let index = (place + round) % contestants.len();
+            let started = TokioClock.now();
+            deliberate(&contestants[index], round * 3 + index, None).await?;
+            times[index].push(ms_since(started));
+        }
+    }
+    let [plain, off, full] = times.map(median);
+    let sync = sync_ms(&beside("sync"))?;
+    sheet.add(
+        Figure::new("history.council.plain", plain, "ms").note("p50 wall time in this process, nothing kept"),
+    );
+    let added = Figure::new("history.council.added", off - plain, "ms").at_most(ADDED_MS_MAX);
+    sheet.add(added.note("journal and history, the disk not waited for"));
+    sheet.add(Figure::new("history.council.added_full", full - plain, "ms").note("with every sync"));
+    sheet.add(Figure::new("history.disk.sync", sync, "ms").note("p50 of one fdatasync after 4 KiB"));
+    Ok(())
+}
+
+fn ms_since(started: Instant) -> f64 {
+    TokioClock.now().saturating_duration_since(started).as_secs_f64() * 1_000.0
+}
+
+/// How long the disk takes to sync, without SQLite.
+fn sync_ms(path: &Path) -> Result<f64> {
+    let mut file = File::create(path)?;
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        file.write_all(&[7; 4_096])?;
+        let started = TokioClock.now();
+        file.sync_data()?;
+        times.push(ms_since(started));
+    }
+    Ok(median(times))
+}
+
+/// Entries a second of 64 runs at once, each waiting for its own.
+async fn steps(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
+    const RUNS: usize = 64;
+    const STEPS: u64 = 60;
+    let history = open(path, SyncMode::Full)?;
+    let started = TokioClock.now();
+    let runs = (0..RUNS).map(|number| {
+        let history = Arc::clone(&history);
+        tokio::task::spawn(async move {
+            let run = RunId::new(format!("steps-{number}"));
+            let mut previous = content_hash(run.as_str().as_bytes());
+            for index in 0..STEPS {
+                let body = step(index, number);
+                let sealed = SealedEntry::seal(JournalEntry {
+                    index,
+                    previous: previous.clone(),
+                    at_ms: index,
+                    body,
+                })?;
+                sealed.hash().clone_into(&mut previous);
+                history.append(&run, Arc::new(sealed)).await?;
+            }
+            anyhow::Ok(())
+        })
+    });
+    for run in try_join_all(runs.collect::<Vec<_>>()).await? {
+        run?;
+    }
+    let rate = (RUNS as u64 * STEPS) as f64 / (ms_since(started) / 1_000.0);
+    let figure = Figure::new("history.step", 1e6 / rate, "us").at_most(1e6 / STEPS_MIN);
+    let note = format!(
+        "{rate:.0} entries a second: {RUNS} runs at once, each entry synced before the next of its run"
+    );
+    sheet.add(figure.note(note));
+    Ok(())
+}
+
+fn step(index: u64, number: usize) -> JournalBody {
+    if index == 0 {
+        return JournalBody::Opened {
+            request: async_orchestrator::TriageRequest::new(format!("Question {number}")),
+            wall_ms: 1,
+            seed: 7,
+            setup: String::new(),
+        };
+    }
+    // As long as a reply of some hundred words.
+    JournalBody::Revealed { commits: vec!["x".repeat(1_800)] }
+}
+
+/// A recorded council, which others are made after.
+struct Pattern {
+    kept: Kept,
+    entries: Vec<JournalEntry>,
+    setup_hash: String,
+    setup: RunSetup,
+}
+
+impl Pattern {
+    async fn of(remembering: &Arc<Remembering>, path: &Path) -> Result<Self> {
+        let history = open(path, SyncMode::Off)?;
+        deliberate(&kept_in(remembering, &history)?, 1, None).await?;
+        let rows = history.list(Filter::default()).await?;
+        let run = &rows.first().context("nothing was kept")?.run;
+        let entries = history.entries(run).await?;
+        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
+            anyhow::bail!("the journal has no beginning");
+        };
+        let setup = history.setup(hash).await?.context("the setup is not kept")?;
+        let kept = history.kept(run).await?.context("the record is not kept")?;
+        Ok(Self { kept, setup_hash: hash.clone(), entries, setup })
+    }
+
+    /// The council as run `number`, about something else, on another day, of another field.
+    fn varied(&self, number: usize, dice: &mut SplitMix) -> Result<(Vec<Arc<SealedEntry>>, Kept)> {
+        const WORDS: [&str; 16] = [
+            "river", "ledger", "queue", "harbour", "window", "parser", "garden", "engine", "meadow", "cache",
+            "bridge", "kernel", "lantern", "socket", "orchard", "thread",
+        ];
+        const DOMAINS: [&str; 5] =
+            ["general", "software_architecture", "research", "mathematics", "business"];
+        let mut pick =
+            |from: &[&'static str]| from[usize::try_from(dice.bits() % from.len() as u64).unwrap_or(0)];
+        let words: Vec<&str> = (0..6).map(|_| pick(&WORDS)).collect();
+        let domain = pick(&DOMAINS);
+        let mut kept = self.kept.clone();
+        // Spread over 400 days, in order.
+        let began_ms = 1_750_000_000_000 + number as u64 * 400 * DAY_MS / KEPT as u64;
+        let run =
+            RunId::new(format!("019b{:04x}-{:04x}-7000-8000-{number:012x}", number >> 16, number & 0xffff));
+        kept.request.query = format!("{} ({} number{number})", self.kept.request.query, words.join(" "));
+        kept.record.run_id = run.clone();
+        kept.record.timing.began_ms = began_ms;
+        kept.record.triage.domain = domain.parse().map_err(|_| anyhow::anyhow!("no field"))?;
+        let mut previous = content_hash(run.as_str().as_bytes());
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let mut body = entry.body.clone();
+            if let JournalBody::Opened { request, wall_ms, .. } = &mut body {
+                request.clone_from(&kept.request);
+                *wall_ms = began_ms;
+            }
+            let sealed =
+                SealedEntry::seal(JournalEntry { index: entry.index, previous, at_ms: entry.at_ms, body })?;
+            previous = sealed.hash().to_owned();
+            entries.push(Arc::new(sealed));
+        }
+        kept.record.log.head = previous;
+        Ok((entries, kept))
+    }
+}
+
+/// Councils that were really held, decided again from the file.
+async fn replays(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
+    let history = open(path, SyncMode::Off)?;
+    let upstream = Helper::start("upstream", &[])?;
+    let provider = world::provider(&upstream.address, COUNCIL)?;
+    let builder = orchestrator(provider)
+        .journal(Arc::<History>::clone(&history))
+        .history(Arc::<History>::clone(&history));
+    let asked = builder.build()?;
+    for number in 0..REPLAYED {
+        deliberate(&asked, number, None).await?;
+    }
+    let rows = history.list(Filter::default()).await?;
+    ensure!(rows.len() == REPLAYED, "{} of {REPLAYED} councils were kept", rows.len());
+    let setup = setup_of(&history).await?;
+    let replayer = Replayer::new(&setup, CollaborativePromptLibrary::built_in()?)?;
+    let started = TokioClock.now();
+    let mut other = 0;
+    // The next journal is read while this one is decided.
+    let read = async |at: usize| match rows.get(at) {
+        Some(row) => history.entries(&row.run).await,
+        None => Ok(Vec::new()),
+    };
+    let mut entries = read(0).await?;
+    for (at, row) in rows.iter().enumerate() {
+        let (next, again) = join(read(at + 1), async { replayer.replay(&row.run, entries) }).await;
+        entries = next?;
+        other += usize::from(Some(&again?.log.decision_hash) != row.decision_hash.as_ref());
+    }
+    let rate = REPLAYED as f64 / (ms_since(started) / 1_000.0);
+    ensure!(other == 0, "{other} of {REPLAYED} councils were decided otherwise");
+    let note = format!(
+        "{rate:.0} a second: {REPLAYED} councils read from the file and decided again, all hashes the same"
+    );
+    sheet.add(Figure::new("history.replay", 1e6 / rate, "us").at_most(1e6 / REPLAYS_MIN).note(note));
+    Ok(())
+}
+
+/// Decides `times` councils again, one after the other, for a profiler.
+pub(super) async fn repeat(times: &str) -> Result<()> {
+    let upstream = Helper::start("upstream", &[])?;
+    let provider = world::provider(&upstream.address, COUNCIL)?;
+    let directory = Directory::make("replays").map_err(anyhow::Error::msg)?;
+    let history = open(&directory.history(), SyncMode::Off)?;
+    let asked = orchestrator(provider)
+        .journal(Arc::<History>::clone(&history))
+        .history(Arc::<History>::clone(&history));
+    deliberate(&asked.build()?, 1, None).await?;
+    let rows = history.list(Filter::default()).await?;
+    let run = &rows.first().context("nothing was kept")?.run;
+    let replayer = Replayer::new(&setup_of(&history).await?, CollaborativePromptLibrary::built_in()?)?;
+    for _ in 0..times.parse::<usize>()? {
+        replayer.replay(run, history.entries(run).await?)?;
+    }
+    Ok(())
+}
+
+/// The setup of the last run of `history`.
+async fn setup_of(history: &History) -> Result<RunSetup> {
+    let rows = history.list(Filter { limit: 1, ..Filter::default() }).await?;
+    let entries = history.entries(&rows.first().context("nothing is kept")?.run).await?;
+    let Some(JournalBody::Opened { setup, .. }) = entries.first().map(|entry| &entry.body) else {
+        anyhow::bail!("the journal has no beginning");
+    };
+    history.setup(setup).await?.context("the setup is not kept")
+}
+
+/// Fills `path` with so many deliberations.
+pub(super) async fn fill(path: &str, count: &str) -> Result<()> {
+    let upstream = Helper::start("upstream", &[])?;
+    let provider = world::provider(&upstream.address, COUNCIL)?;
+    let remembering = Arc::new(Remembering::new(provider, Duration::ZERO));
+    deliberate(&orchestrator(remembering.clone()).build()?, 0, None).await?;
+    let directory = Directory::make("fill").map_err(anyhow::Error::msg)?;
+    let pattern = Pattern::of(&remembering, &directory.history()).await?;
+    filled(&pattern, &open(Path::new(path), SyncMode::Off)?, count.parse()?).await.map(drop)
+}
+
+/// Gives the milliseconds of a deliberation.
+async fn filled(pattern: &Pattern, history: &Arc<History>, count: usize) -> Result<f64> {
+    const AT_ONCE: usize = 200;
+    let mut dice = SplitMix(7);
+    history.keep_setup(&pattern.setup_hash, &pattern.setup).await?;
+    let started = TokioClock.now();
+    for first in (0..count).step_by(AT_ONCE) {
+        let varied = (first..count.min(first + AT_ONCE)).map(|number| pattern.varied(number, &mut dice));
+        let varied = varied.collect::<Result<Vec<_>>>()?;
+        try_join_all(varied.into_iter().map(|(entries, kept)| async move {
+            let run = kept.record.run_id.clone();
+            try_join_all(entries.into_iter().map(|entry| history.append(&run, entry))).await?;
+            history.keep(&kept.request, &kept.record).await
+        }))
+        .await?;
+    }
+    Ok(ms_since(started) / count as f64)
+}
+
+/// A hundred thousand deliberations, listed, searched and counted.
+async fn big(pattern: &Pattern, path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
+    let history = open(path, SyncMode::Off)?;
+    let each = filled(pattern, &history, KEPT).await?;
+    sheet.add(
+        Figure::new("history.kept", each, "ms")
+            .note(format!("a deliberation of {KEPT}, journal and record, written by one thread")),
+    );
+    drop(history);
+    let bytes = std::fs::metadata(path)?.len();
+    let size = Figure::new("history.size", bytes as f64 / f64::from(1 << 20), "MiB");
+    sheet.add(size.note(format!("{} bytes a deliberation", bytes / KEPT as u64)));
+    let read = |name: &str, ms: f64, note: String| {
+        Figure::new(format!("history.read.{name}"), ms, "ms").at_most(READ_MS_MAX).note(note)
+    };
+    let started = TokioClock.now();
+    let history = open(path, SyncMode::Full)?;
+    sheet.add(Figure::new("history.open", ms_since(started), "ms"));
+    let started = TokioClock.now();
+    let rows = history.list(Filter { limit: 20, ..Filter::default() }).await?;
+    sheet.add(read("list", ms_since(started), format!("the newest {}", rows.len())));
+    let started = TokioClock.now();
+    let filter = Filter {
+        domain: Some("research".into()),
+        since_ms: Some(1_760_000_000_000),
+        limit: 20,
+        ..Filter::default()
+    };
+    let rows = history.list(filter).await?;
+    sheet.add(read("list_filtered", ms_since(started), format!("{} of one field since a day", rows.len())));
+    for (name, words, order) in [
+        ("search_rare", "number77777", SearchOrder::Relevance),
+        ("search_two", "lantern orchard", SearchOrder::Relevance),
+        ("search_common", "architecture", SearchOrder::Relevance),
+        ("search_newest", "architecture", SearchOrder::Newest),
+    ] {
+        let started = TokioClock.now();
+        let rows = history.search(words, order, 20).await?;
+        ensure!(!rows.is_empty(), "nothing was found for `{words}`");
+        sheet.add(read(name, ms_since(started), format!("`{words}`, {} shown", rows.len())));
+    }
+    let started = TokioClock.now();
+    let stats = history.stats(StatsFilter::default()).await?;
+    ensure!(stats.total.runs == KEPT as u64, "{} runs were counted", stats.total.runs);
+    sheet.add(read(
+        "stats",
+        ms_since(started),
+        format!("{} days, {} fields", stats.by_day.len(), stats.by_domain.len()),
+    ));
+    let started = TokioClock.now();
+    let found = history.verify(VerifyScope::default()).await?;
+    ensure!(found.flaws.is_empty(), "{:?}", found.flaws);
+    let note = format!("{} records with their journals", found.records);
+    sheet.add(Figure::new("history.verify", ms_since(started) / 1_000.0, "s").note(note));
+    Ok(())
+}
