@@ -85,12 +85,13 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Config(_) | Self::Build(_) => ErrorClass::Config,
-            Self::Council(CouncilError::Request(_)) => ErrorClass::BadRequest,
             Self::Council(CouncilError::Quorum { .. }) => ErrorClass::Quorum,
             Self::Council(CouncilError::NoAnswer { failures }) => class_of(failures),
-            Self::Resume(ResumeError::Store(_) | ResumeError::Broken { .. }) => ErrorClass::Failed,
-            Self::Resume(_) => ErrorClass::BadRequest,
-            Self::Embedded(_) | Self::Council(_) => ErrorClass::Failed,
+            Self::Resume(ResumeError::Store(_) | ResumeError::Broken { .. }) | Self::Embedded(_) => {
+                ErrorClass::Failed
+            }
+            Self::Resume(_) | Self::Council(CouncilError::Request(_)) => ErrorClass::BadRequest,
+            Self::Council(_) => ErrorClass::Failed,
         }
     }
 

@@ -38,6 +38,7 @@ mod registry;
 mod result;
 mod seating;
 mod state;
+mod telemetry;
 pub mod trust;
 #[cfg(feature = "embedded")]
 mod weights;
@@ -55,6 +56,10 @@ pub use async_orchestrator_core::{
 };
 pub use async_orchestrator_council::{
     Checker, CouncilError, Depth, InvalidRequest, Panel, SeatFailure, Unrecorded,
+};
+pub use async_orchestrator_instrumentation::{
+    AttributeValue, FinishedSpan, Gate, InvalidTelemetry, Logs, OrchestrationInstrumentation,
+    OrchestrationInstrumentationBuilder, Otlp, OtlpConfig, Reader, SpanEvent, SpanTree, Stamped, TargetGauge,
 };
 pub use async_orchestrator_prompts::{
     CollaborativePromptLibrary, PromptLibraryError, PublishedSchema, TemplateInfo, TemplateSource, schemas,
@@ -86,6 +91,7 @@ pub use plan::{Plan, PlannedCall};
 pub use probe::{Probe, Reach, probe, transport};
 pub use result::{Aggregated, Orchestrated};
 pub use state::open_state;
+pub use telemetry::{TelemetryError, otlp};
 pub use trust::{Trust, TrustFile};
 #[cfg(feature = "embedded")]
 pub use weights::{FetchError, FetchEvent, FetchSource, OnFetch, WeightsEntry, WeightsState, WeightsStore};

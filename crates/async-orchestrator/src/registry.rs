@@ -49,6 +49,7 @@ enum Endpoint {
 /// How a provider is used, whatever it speaks.
 struct Serving {
     streaming: bool,
+    trace_context: bool,
     more_keys: Vec<SecretString>,
     traffic: TargetLimits,
     /// One for each key, in their order.
@@ -182,7 +183,9 @@ impl Registry {
                     let config = key.map_or_else(|| config.clone(), |key| config.clone().with_key(key));
                     let transport = self.transport.clone();
                     let made = OpenAiProvider::new(transport, &config, model.model(), &self.catalogue);
-                    providers.push(Arc::new(made.map_err(invalid)?));
+                    let made = made.map_err(invalid)?;
+                    let made = if serving.trace_context { made.sending_trace_context() } else { made };
+                    providers.push(Arc::new(made));
                 }
                 serving
             }
@@ -191,7 +194,9 @@ impl Registry {
                     let config = key.map_or_else(|| config.clone(), |key| config.clone().with_key(key));
                     let transport = self.transport.clone();
                     let made = AnthropicProvider::new(transport, &config, model.model(), &self.catalogue);
-                    providers.push(Arc::new(made.map_err(invalid)?));
+                    let made = made.map_err(invalid)?;
+                    let made = if serving.trace_context { made.sending_trace_context() } else { made };
+                    providers.push(Arc::new(made));
                 }
                 serving
             }
@@ -293,7 +298,13 @@ fn endpoint(name: &str, provider: &ProviderSettings) -> Result<Endpoint, String>
     };
     let keys = std::iter::once(first.as_ref()).chain(more_keys.iter().map(Some));
     let accounts = keys.map(|key| account(provider.base_url(), key)).collect();
-    let serving = Serving { streaming: provider.streaming, more_keys, traffic, accounts };
+    let serving = Serving {
+        streaming: provider.streaming,
+        trace_context: provider.trace_context,
+        more_keys,
+        traffic,
+        accounts,
+    };
     match provider.kind {
         ProviderKind::OpenAi => {
             let mut config = OpenAiConfig::compatible(name, provider.base_url());

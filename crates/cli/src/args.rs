@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use eval::{Eval, EvalAdaptive, EvalLive, EvalReplay, EvalTriage, EvalVotes};
 pub(crate) use history::{
-    GroupArg, HistoryAction, HistoryArgs, HistoryList, HistorySearch, Replay, Resume, Show, StatsArgs,
-    Verify, Watch,
+    GroupArg, HistoryAction, HistoryArgs, HistoryList, HistorySearch, MetricsArgs, Replay, Resume, Show,
+    StatsArgs, Verify, Watch,
 };
 pub(crate) use trust::{Feedback, TrustAction, TrustArgs, TrustLearn, VerdictArg};
 
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Figures over many runs: success, latency, cost, whose proposals win, agreement, calibration.
     Stats(StatsArgs),
+    /// Print totals of the history for Prometheus, for a textfile collector.
+    Metrics(MetricsArgs),
     /// Write, show or check the configuration.
     Config(Config),
     /// Say what is configured, reachable and cached, and what to do next.

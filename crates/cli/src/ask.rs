@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use async_orchestrator::{
-    AsyncOrchestrator, Event, FileState, History, MicroUsd, Orchestrated, Pack, Plan, RunStream, Settings,
-    SharedState as _, TriageRequest, trust::open_trust,
+    AsyncOrchestrator, Event, FileState, History, MicroUsd, Orchestrated, OrchestrationInstrumentation, Pack,
+    Plan, RunStream, Settings, SharedState as _, TriageRequest, trust::open_trust,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{
     exit::{Exit, Failure},
     input, kept, output,
     settings::load_for,
-    state,
+    state, telemetry,
     view::{View, report},
 };
 
@@ -44,16 +44,7 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         (false, false) => Form::Text,
     };
     let loaded = load_for(global, ask)?;
-    // Reading stdin may wait for a person; it must not keep Ctrl-C from being heard.
-    let (words, file) = (ask.question.clone(), ask.file.clone());
-    let asked = tokio::task::spawn_blocking(move || input::read(&words, file.as_deref())).await;
-    let asked = asked.map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
-    let mut request = TriageRequest::new(asked.question);
-    request.context = asked.context;
-    request.answer_kind = ask.answer;
-    if let Some(path) = &ask.schema {
-        request = request.output_schema(schema(path)?);
-    }
+    let mut request = request(ask).await?;
     let mut view = View::new(ask.quiet);
     let settings = loaded.settings.clone();
     let store = if ask.dry_run && ask.go_on.is_none() { None } else { history(&settings, ask)? };
@@ -62,7 +53,12 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     }
     let state = if ask.dry_run { None } else { earlier(&loaded.settings)? };
     let trust = open_trust(&loaded.settings)?;
+    request.trace = telemetry::trace(&loaded.environment);
+    let watching = if ask.dry_run { None } else { telemetry::instrumentation(&loaded.environment)? };
     let mut builder = AsyncOrchestrator::builder().settings(loaded.settings).observer(view.observer());
+    if let Some(watching) = &watching {
+        builder = builder.observer(Arc::<OrchestrationInstrumentation>::clone(watching));
+    }
     if let Some(trust) = trust {
         builder = builder.trust(trust);
     }
@@ -100,12 +96,28 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         }
     };
     let (outcome, ()) = tokio::join!(Box::pin(asked), Box::pin(interrupted));
+    telemetry::flush(watching).await;
     if let Some(state) = &state
         && state.flush().await.is_err()
     {
         output::note("note: what this run found of models and budgets could not be kept for the next one");
     }
     outcome
+}
+
+/// What is asked, as the arguments, stdin and files say it.
+async fn request(ask: &Ask) -> Result<TriageRequest, Failure> {
+    // Reading stdin may wait for a person; it must not keep Ctrl-C from being heard.
+    let (words, file) = (ask.question.clone(), ask.file.clone());
+    let asked = tokio::task::spawn_blocking(move || input::read(&words, file.as_deref())).await;
+    let asked = asked.map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
+    let mut request = TriageRequest::new(asked.question);
+    request.context = asked.context;
+    request.answer_kind = ask.answer;
+    match &ask.schema {
+        Some(path) => Ok(request.output_schema(schema(path)?)),
+        None => Ok(request),
+    }
 }
 
 /// The history that this run is kept in. A run goes on without it, unless it must be recorded, or leans on an earlier one.
@@ -145,10 +157,14 @@ async fn going_on(
         text.push_str(older);
         text.push_str("\n\n");
     }
-    text.push_str(&format!(
-        "The question before: {}\n\nThe decision on it: {}",
-        before.request.query, before.record.answer.text
-    ));
+    for part in [
+        "The question before: ",
+        &before.request.query,
+        "\n\nThe decision on it: ",
+        &before.record.answer.text,
+    ] {
+        text.push_str(part);
+    }
     if let Some(own) = context {
         text.push_str("\n\n");
         text.push_str(&own);

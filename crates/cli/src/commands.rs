@@ -8,6 +8,7 @@ pub(crate) mod eval;
 pub(crate) mod feedback;
 mod fork;
 pub(crate) mod history;
+pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod prompts;
 pub(crate) mod replay;

@@ -12,6 +12,7 @@ mod output;
 mod sanitize;
 mod settings;
 mod state;
+mod telemetry;
 mod view;
 
 use clap::Parser;
@@ -46,6 +47,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Watch(watch) => commands::watch::run(&cli.global, &watch).await,
         Command::Replay(replay) => commands::replay::run(&cli.global, &replay).await,
         Command::Verify(verify) => commands::verify::run(&cli.global, &verify).await,
+        Command::Metrics(metrics) => commands::metrics::run(&cli.global, &metrics).await,
         Command::Stats(stats) => commands::stats::run(&cli.global, &stats).await,
         Command::Config(config) => commands::config::run(&cli.global, config).await,
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,

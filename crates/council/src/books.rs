@@ -94,16 +94,7 @@ impl Books {
         mut on_value: impl FnMut(SeatId, &T) -> Wait,
     ) -> Result<Vec<Gathered<T>>, CouncilError> {
         let mut results: Vec<Option<Gathered<T>>> = batch.iter().map(|_| None).collect();
-        let mut batch = batch;
-        for prepared in &mut batch {
-            self.asked.insert(prepared.seat);
-            if !prepared.prompt_read.is_whole() {
-                self.read_shortened.insert(prepared.seat);
-            }
-            if self.prompts.contains_key(&prepared.name("")) {
-                prepared.turn = Turn::Second;
-            }
-        }
+        let batch = self.about_to_ask(batch);
         // What these calls lean on is durable before they are sent.
         line.log.settle_arrivals().await?;
         let started = line.now();
@@ -169,6 +160,20 @@ impl Books {
             gathered.push(answer);
         }
         Ok(gathered)
+    }
+
+    /// Notes who is asked, and which of them for the second time in this stage.
+    fn about_to_ask(&mut self, mut batch: Vec<Prepared>) -> Vec<Prepared> {
+        for prepared in &mut batch {
+            self.asked.insert(prepared.seat);
+            if !prepared.prompt_read.is_whole() {
+                self.read_shortened.insert(prepared.seat);
+            }
+            if self.prompts.contains_key(&prepared.name("")) {
+                prepared.turn = Turn::Second;
+            }
+        }
+        batch
     }
 
     /// A call that was cancelled because it could no longer change anything.

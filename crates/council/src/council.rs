@@ -11,7 +11,7 @@ use async_orchestrator_tally::Trust;
 use futures_util::FutureExt;
 
 use crate::{
-    Checker, CouncilError, Depth, Fork, InvalidPast, InvalidRequest, Panel, Quorum,
+    Checker, CouncilError, Depth, Fork, InvalidRequest, Panel, Quorum, Resumption,
     books::Books,
     check_request,
     checks::OutputSchema,
@@ -33,50 +33,6 @@ pub struct RunInputs {
     pub seed: u64,
     /// Where events go; it knows when the run began.
     pub events: EventSink,
-}
-
-/// A run that was interrupted, read from its journal: what [`Council::resume`] goes on with.
-#[derive(Debug)]
-pub struct Resumption {
-    run: RunId,
-    past: Past,
-    beginning: Beginning,
-}
-
-impl Resumption {
-    /// Reads the journal of `run`.
-    ///
-    /// # Errors
-    /// If `entries` are no journal of it.
-    pub fn read(run: RunId, entries: Vec<JournalEntry>) -> Result<Self, InvalidPast> {
-        let (past, beginning) = Past::read(run.as_str(), entries, Rest::Asked)?;
-        Ok(Self { run, past, beginning })
-    }
-
-    /// The run.
-    pub fn run(&self) -> &RunId {
-        &self.run
-    }
-
-    /// What was asked.
-    pub fn request(&self) -> &TriageRequest {
-        &self.beginning.request
-    }
-
-    /// The hash of the setup under which it began.
-    pub fn setup(&self) -> &str {
-        &self.beginning.setup
-    }
-
-    /// How many finished calls its journal holds.
-    pub fn calls(&self) -> u64 {
-        self.past.calls()
-    }
-
-    /// How far into the run its last entry is.
-    pub fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.past.last_ms())
-    }
 }
 
 /// What there was before a run.
@@ -396,13 +352,12 @@ impl Council {
         if let Some(past) = line.log.past() {
             line.events.emit(None, EventKind::Resumed { calls: past.calls() });
         }
-        let (wall_ms, setup) = match beginning {
-            Some(beginning) => (beginning.wall_ms, beginning.setup),
-            None => {
-                let (hash, setup) = self.setup.of(self)?;
-                line.log.keep_setup(hash, setup);
-                (since_1970(&*line.clock), hash.clone())
-            }
+        let (wall_ms, setup) = if let Some(beginning) = beginning {
+            (beginning.wall_ms, beginning.setup)
+        } else {
+            let (hash, setup) = self.setup.of(self)?;
+            line.log.keep_setup(hash, setup);
+            (since_1970(&*line.clock), hash.clone())
         };
         line.log.enter(JournalBody::Opened { request: request.clone(), wall_ms, seed, setup })?;
         line.events.emit(None, EventKind::Triaged { decision: decision.clone() });

@@ -21,6 +21,7 @@ mod past;
 mod proposal;
 mod replay;
 mod reply;
+mod resumption;
 mod run;
 mod said;
 mod setup;
@@ -31,7 +32,7 @@ mod vote;
 
 pub use ballot::review_of;
 pub use checks::{CHECK_LATE, Checker, OWN_CHECKS};
-pub use council::{Council, Resumption, RunInputs};
+pub use council::{Council, RunInputs};
 pub use depth::{Depth, stop_at};
 pub use error::{CouncilError, SeatFailure};
 pub use fork::Fork;
@@ -40,4 +41,5 @@ pub use panel::{
     InvalidPanel, InvalidQuorum, InvalidRequest, Panel, Quorum, Seat, TEXT_BYTES_MAX, check_request,
 };
 pub use past::InvalidPast;
+pub use resumption::Resumption;
 pub use trusted::calibration_id;

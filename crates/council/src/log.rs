@@ -75,7 +75,7 @@ impl RunLog {
     pub(crate) fn keep_setup(&self, hash: &str, setup: &Arc<RunSetup>) {
         let Some(journal) = self.journal.clone().filter(|_| self.past.is_none()) else { return };
         let (hash, setup) = (hash.to_owned(), Arc::clone(setup));
-        self.start(&mut self.chain(), Box::pin(async move { journal.keep_setup(&hash, &setup).await }));
+        Self::start(&mut self.chain(), Box::pin(async move { journal.keep_setup(&hash, &setup).await }));
     }
 
     /// Adds an entry and gives its number. It is on its way to the disk when this returns; [`RunLog::settle`] waits until it is there.
@@ -96,7 +96,7 @@ impl RunLog {
             sealed.hash().clone_into(&mut chain.head);
             if let Some(journal) = self.journal.clone().filter(|_| chain.broken.is_none()) {
                 let run = self.run.clone();
-                self.start(&mut chain, Box::pin(async move { journal.append(&run, sealed).await }));
+                Self::start(&mut chain, Box::pin(async move { journal.append(&run, sealed).await }));
             }
         }
         chain.entries += 1;
@@ -175,7 +175,7 @@ impl RunLog {
     }
 
     /// Sets `work` going: its first poll hands the entry over, so entries arrive in the order of the chain.
-    fn start(&self, chain: &mut Chain, mut work: BoxFuture<'static, Result<(), StoreError>>) {
+    fn start(chain: &mut Chain, mut work: BoxFuture<'static, Result<(), StoreError>>) {
         match (&mut work).now_or_never() {
             Some(Ok(())) => {}
             Some(Err(error)) => chain.pending.push(Box::pin(std::future::ready(Err(error)))),

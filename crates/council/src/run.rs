@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             let validation = self.setting.checked(&text, finish).await?.alone(0);
             Finished { validation, ..Finished::verbatim(text, AnswerSource::WinnerVerbatim) }
         };
-        self.close(proposals, ballots, election, finished).await
+        self.close(proposals, ballots, election, finished)
     }
 
     /// Whether critics are asked: not where the answer is sure enough without them.

@@ -27,6 +27,8 @@ mod otlp;
 mod queue;
 mod semconv;
 mod spans;
+#[cfg(test)]
+mod tests;
 
 pub use instrumentation::{OrchestrationInstrumentation, OrchestrationInstrumentationBuilder};
 pub use logs::Logs;

@@ -84,16 +84,16 @@ impl Run {
                 info!(target: "async_orchestrator::run", parent: run, winner = winner.as_deref(), rule, dissents, "decided");
             }
             EventKind::Alarm { alarm, .. } => {
-                warn!(target: "async_orchestrator::run", parent: run, alarm, "alarm")
+                warn!(target: "async_orchestrator::run", parent: run, alarm, "alarm");
             }
             EventKind::NotKept { why } => {
-                warn!(target: "async_orchestrator::run", parent: run, why, "not recorded")
+                warn!(target: "async_orchestrator::run", parent: run, why, "not recorded");
             }
             EventKind::Completed { summary } => {
                 info!(target: "async_orchestrator::run", parent: run, status = summary.status.name(), calls = summary.calls, total_ms = summary.total_ms, "completed");
             }
             EventKind::Failed { .. } => {
-                warn!(target: "async_orchestrator::run", parent: run, "ended without an answer")
+                warn!(target: "async_orchestrator::run", parent: run, "ended without an answer");
             }
             _ => {}
         }

@@ -61,10 +61,13 @@ pub enum Gate {
     Refusing,
     /// One call goes out to see.
     Probing,
+    /// A growing share goes out.
+    Recovering,
 }
 
 impl Gate {
-    pub(crate) const ALL: [Self; 4] = [Self::Admitting, Self::CoolingDown, Self::Refusing, Self::Probing];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Admitting, Self::CoolingDown, Self::Refusing, Self::Probing, Self::Recovering];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -72,6 +75,7 @@ impl Gate {
             Self::CoolingDown => "cooling_down",
             Self::Refusing => "refusing",
             Self::Probing => "probing",
+            Self::Recovering => "recovering",
         }
     }
 }

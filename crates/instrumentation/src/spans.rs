@@ -164,7 +164,7 @@ impl Open {
                 self.root.attributes.push((semconv::MODE, text(decision.mode.to_string().to_lowercase())));
             }
             (EventKind::RoleStarted { stage, target }, Some(call)) => {
-                self.call(run, call, *stage, target, at)
+                self.call(run, call, *stage, target, at);
             }
             (EventKind::AttemptStarted { target, attempt }, Some(call)) => {
                 self.attempt(run, call, target, *attempt, at);
@@ -191,7 +191,7 @@ impl Open {
                 ended.extend(self.end_call(call, at, Vec::new(), Some(*cause)));
             }
             (EventKind::Completed { summary }, _) => {
-                ended.extend(self.close(at, summary_attributes(summary), None))
+                ended.extend(self.close(at, summary_attributes(summary), None));
             }
             (EventKind::Failed { .. }, _) => ended.extend(self.close(at, Vec::new(), Some("no_answer"))),
             (kind, call) => self.happened(kind, call.as_deref(), at),

@@ -11,7 +11,7 @@ mod stream;
 use std::fmt;
 
 use async_orchestrator_core::{
-    Capabilities, Completion, CompletionRequest, CompletionStream, ErrorKind, ProviderError,
+    CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, ErrorKind, ProviderError,
 };
 use bytes::Bytes;
 use http::Uri;
@@ -19,11 +19,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use exchange::Exchange;
+use exchange::{Answer, TraceHeaders};
 pub(crate) use frame::Frame;
 pub(crate) use reply::{Ending, Reply};
 pub(crate) use stream::{Decode, Flow, StreamFault};
 
-use crate::{Transport, endpoint::Headers, vendor_error::VendorError};
+use crate::{Transport, endpoint::Headers, redact::Redactor, vendor_error::VendorError};
 
 /// Whether the reply is wanted whole or piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub(crate) struct HttpProvider<W> {
     models: Uri,
     wire: W,
     capabilities: Capabilities,
+    sends_trace: bool,
 }
 
 impl<W: Wire> HttpProvider<W> {
@@ -84,7 +86,16 @@ impl<W: Wire> HttpProvider<W> {
         capabilities: Capabilities,
     ) -> Self {
         let exchange = Exchange::new(transport, headers, capabilities.target.clone(), W::classify);
-        Self { exchange, completions, models, wire, capabilities }
+        Self { exchange, completions, models, wire, capabilities, sends_trace: false }
+    }
+
+    pub(crate) fn send_trace_context(&mut self) {
+        self.sends_trace = true;
+    }
+
+    /// The headers that say where in a trace this call stands, if they are sent.
+    fn trace(&self, context: &CallContext) -> Option<TraceHeaders> {
+        self.sends_trace.then(|| TraceHeaders::of(context))
     }
 
     pub(crate) fn capabilities(&self) -> &Capabilities {
@@ -96,9 +107,13 @@ impl<W: Wire> HttpProvider<W> {
         body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default()
     }
 
-    pub(crate) async fn complete(&self, request: &CompletionRequest) -> Result<Completion, ProviderError> {
+    pub(crate) async fn complete(
+        &self,
+        request: &CompletionRequest,
+        context: &CallContext,
+    ) -> Result<Completion, ProviderError> {
         let body = self.body(request, Delivery::Whole)?;
-        let (answer, redactor) = self.exchange.post(&self.completions, body, Delivery::Whole).await?;
+        let (answer, redactor) = self.post(body, Delivery::Whole, context).await?;
         let (reply, request_id) = self.exchange.read_reply::<W>(answer, &redactor).await?;
         reply
             .and_then(|reply| reply.into_completion(&self.capabilities.target, request.input_bytes()))
@@ -112,9 +127,10 @@ impl<W: Wire> HttpProvider<W> {
     pub(crate) async fn stream(
         &self,
         request: &CompletionRequest,
+        context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
         let body = self.body(request, Delivery::Streamed)?;
-        let (answer, redactor) = self.exchange.post(&self.completions, body, Delivery::Streamed).await?;
+        let (answer, redactor) = self.post(body, Delivery::Streamed, context).await?;
         let events = self.exchange.read_events(answer, redactor, W::decoder(), request.input_bytes()).await?;
         events.begun().await
     }
@@ -131,6 +147,15 @@ impl<W: Wire> HttpProvider<W> {
                 ProviderError::new(ErrorKind::Malformed).with_detail("the list of models cannot be read");
             self.exchange.blame(error, None, request_id.as_deref())
         })
+    }
+
+    async fn post(
+        &self,
+        body: Bytes,
+        delivery: Delivery,
+        context: &CallContext,
+    ) -> Result<(Answer, Redactor), ProviderError> {
+        self.exchange.post(&self.completions, body, delivery, self.trace(context)).await
     }
 
     fn body(&self, request: &CompletionRequest, delivery: Delivery) -> Result<Bytes, ProviderError> {

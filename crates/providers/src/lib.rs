@@ -55,5 +55,5 @@ pub use openai::{OPENAI_BASE_URL, OpenAiConfig, OpenAiDialect, OpenAiProvider};
 pub use secrecy::SecretString;
 pub use sse::{SseError, SseEvent, SseParser};
 pub use transport::{
-    ByteRange, Fetch, Fetched, ProxyConfig, Transport, TransportConfig, TransportError, TrustRoots,
+    ByteRange, Delivered, Fetch, Fetched, ProxyConfig, Transport, TransportConfig, TransportError, TrustRoots,
 };

@@ -140,6 +140,14 @@ impl OpenAiProvider {
         self.0.request_body(request, delivery)
     }
 
+    /// Sends the run's place in its trace with every call, as the headers `traceparent` and `tracestate` of W3C Trace Context. Unless this is said,
+    /// nothing of a trace leaves the process.
+    #[must_use]
+    pub fn sending_trace_context(mut self) -> Self {
+        self.0.send_trace_context();
+        self
+    }
+
     /// The models that the server offers to this key.
     ///
     /// # Errors
@@ -154,17 +162,17 @@ impl LlmProvider for OpenAiProvider {
     async fn complete(
         &self,
         request: &CompletionRequest,
-        _context: &CallContext,
+        context: &CallContext,
     ) -> Result<Completion, ProviderError> {
-        self.0.complete(request).await
+        self.0.complete(request, context).await
     }
 
     async fn stream(
         &self,
         request: &CompletionRequest,
-        _context: &CallContext,
+        context: &CallContext,
     ) -> Result<CompletionStream, ProviderError> {
-        self.0.stream(request).await
+        self.0.stream(request, context).await
     }
 
     fn capabilities(&self) -> &Capabilities {

@@ -6,6 +6,7 @@ mod body;
 mod config;
 mod connect;
 mod connection;
+mod deliver;
 mod error;
 mod fetch;
 mod proxy;
@@ -32,6 +33,7 @@ use hyper_util::{
 
 pub(crate) use body::ReplyBody;
 pub use config::{ProxyConfig, TransportConfig, TrustRoots};
+pub use deliver::Delivered;
 pub use error::TransportError;
 pub use fetch::{ByteRange, Fetch, Fetched};
 

@@ -133,6 +133,12 @@ pub(super) const PROVIDER: &[OfProvider] = &[
         |p| &mut p.concurrency,
     )
     .range(1.0, 65_536.0),
+    OfProvider::new(
+        "trace_context",
+        "true",
+        "whether calls carry the headers traceparent and tracestate (W3C Trace Context); default: false",
+        |p| &mut p.trace_context,
+    ),
     OfProvider::new("streaming", "true", "whether replies are streamed; default: true", |p| &mut p.streaming),
     OfProvider::new(
         "models.strong",

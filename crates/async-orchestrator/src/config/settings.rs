@@ -107,6 +107,8 @@ pub struct ProviderSettings {
     pub organization: Option<String>,
     /// The project that pays; OpenAI only.
     pub project: Option<String>,
+    /// Whether the run's place in its trace is sent along; off.
+    pub trace_context: bool,
     /// The shade of the OpenAI format; unset, it follows from the address.
     pub dialect: Option<Dialect>,
     /// The version of the protocol; Anthropic only.
@@ -165,6 +167,7 @@ impl ProviderSettings {
             tokens_per_minute: None,
             concurrency: None,
             streaming: true,
+            trace_context: false,
         }
     }
 

@@ -97,8 +97,8 @@ pub(crate) struct Show {
     #[arg(long, conflicts_with = "json")]
     pub(crate) why: bool,
     /// Show these parts of the record after the answer.
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "json")]
-    pub(crate) show: Vec<super::Part>,
+    #[arg(id = "show", long = "show", value_enum, value_delimiter = ',', conflicts_with = "json")]
+    pub(crate) parts: Vec<super::Part>,
     /// The decision record as one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
@@ -106,6 +106,7 @@ pub(crate) struct Show {
 
 /// The arguments of `resume`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Resume {
     /// The run: its id or the beginning of it; unset, the newest interrupted one.
     #[arg(value_name = "ID", conflicts_with = "all")]
@@ -173,6 +174,14 @@ pub(crate) struct Watch {
     /// Give up after this time without a new entry; unset, never.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) idle: Option<std::time::Duration>,
+}
+
+/// The arguments of `metrics`.
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// Write them into this file instead of stdout; a collector never sees half of it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// How figures are grouped.

@@ -153,7 +153,7 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
         match again {
             Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => alike += 1,
             Ok(again) => {
-                other.push((row.run.clone(), format!("decides otherwise: {}", again.log.decision_hash)))
+                other.push((row.run.clone(), format!("decides otherwise: {}", again.log.decision_hash)));
             }
             Err(error) => other.push((row.run.clone(), kept::told(&error))),
         }

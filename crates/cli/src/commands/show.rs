@@ -38,7 +38,7 @@ pub(crate) async fn run(global: &Global, show: &Show) -> Result<(), Failure> {
     let result = async_orchestrator::Orchestrated::from(record);
     output::note(&format!("{}  {}", kept::moment(row.began_ms), request.query));
     output::answer(&result.aggregated.to_string())?;
-    let parts = report::parts(result.record(), &show.show);
+    let parts = report::parts(result.record(), &show.parts);
     if !parts.is_empty() {
         output::answer(&parts)?;
     }

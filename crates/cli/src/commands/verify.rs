@@ -16,14 +16,13 @@ use crate::{
 };
 
 pub(crate) async fn run(global: &Global, verify: &Verify) -> Result<(), Failure> {
-    let found = match &verify.file {
-        Some(file) => bundle(file, verify.expect.as_deref())?,
-        None => {
-            let store = kept::need(&load(global)?.settings)?;
-            let since_ms = verify.since.as_deref().map(|since| kept::time(since, "--since")).transpose()?;
-            let scope = VerifyScope { since_ms, expected: verify.expect.clone() };
-            store.verify(scope).await.map_err(|error| kept::failed(&error))?
-        }
+    let found = if let Some(file) = &verify.file {
+        bundle(file, verify.expect.as_deref())?
+    } else {
+        let store = kept::need(&load(global)?.settings)?;
+        let since_ms = verify.since.as_deref().map(|since| kept::time(since, "--since")).transpose()?;
+        let scope = VerifyScope { since_ms, expected: verify.expect.clone() };
+        store.verify(scope).await.map_err(|error| kept::failed(&error))?
     };
     if verify.json {
         output::json(&found)?;

@@ -58,7 +58,7 @@ impl Run<'_> {
             validation: checked.alone(u32::from(answered.repaired)),
             ..Finished::verbatim(text, AnswerSource::Express)
         };
-        self.close_express(finished, key, sure).await
+        self.close_express(finished, key, sure)
     }
 
     /// The answer as a proposal, if it is a closed one that can be read, and how probable it is that it is right, where that is known.

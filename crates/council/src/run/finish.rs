@@ -90,7 +90,7 @@ impl Run<'_> {
             }
         };
         let mut finished = finished?;
-        finished.observer_note = self.note(noted).await?;
+        finished.observer_note = self.note(noted)?;
         Ok(finished)
     }
 
@@ -237,9 +237,9 @@ impl Run<'_> {
     }
 
     /// Enters what the Observer said, or that it did not get to the end.
-    async fn note(&mut self, noted: Option<super::watch::Noted>) -> Result<Option<String>, CouncilError> {
+    fn note(&mut self, noted: Option<super::watch::Noted>) -> Result<Option<String>, CouncilError> {
         let Self { setting, books, .. } = self;
-        super::watch::enter(setting, books, noted).await
+        super::watch::enter(setting, books, noted)
     }
 }
 

@@ -32,7 +32,7 @@ struct Parts {
 }
 
 impl Run<'_> {
-    pub(super) async fn close_express(
+    pub(super) fn close_express(
         self,
         finished: Finished,
         answer_key: Option<String>,
@@ -59,10 +59,10 @@ impl Run<'_> {
             },
             finished,
         };
-        self.write(parts).await
+        self.write(parts)
     }
 
-    pub(super) async fn close(
+    pub(super) fn close(
         self,
         proposals: Vec<ProposalRecord>,
         ballots: Vec<BallotRecord>,
@@ -98,7 +98,7 @@ impl Run<'_> {
             proposals,
             ballots,
         };
-        self.write(parts).await
+        self.write(parts)
     }
 
     fn status(&self, tally: &Tally) -> Status {
@@ -177,7 +177,7 @@ impl Run<'_> {
         notices.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    async fn write(self, parts: Parts) -> Result<DecisionRecord, CouncilError> {
+    fn write(self, parts: Parts) -> Result<DecisionRecord, CouncilError> {
         let setting = &self.setting;
         let mut record = DecisionRecord {
             schema: DECISION_SCHEMA.to_owned(),

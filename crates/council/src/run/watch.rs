@@ -58,7 +58,7 @@ impl Watching {
 }
 
 /// Enters the Observer's outcome into the books and gives its note.
-pub(super) async fn enter(
+pub(super) fn enter(
     setting: &Setting<'_>,
     books: &mut Books,
     noted: Option<Noted>,

@@ -320,7 +320,7 @@ fn gauges(page: &mut Page, targets: &[TargetGauge]) {
     each(page, &|page, labels, target| page.sample("orchestrator_calls_in_flight", labels, target.in_flight));
     page.head("orchestrator_concurrency_limit", "gauge", "How many calls may be under way.");
     each(page, &|page, labels, target| {
-        page.sample("orchestrator_concurrency_limit", labels, target.concurrency_limit)
+        page.sample("orchestrator_concurrency_limit", labels, target.concurrency_limit);
     });
     page.head("orchestrator_calls_waiting", "gauge", "Calls that wait for a place.");
     each(page, &|page, labels, target| page.sample("orchestrator_calls_waiting", labels, target.waiting));

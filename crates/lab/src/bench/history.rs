@@ -17,6 +17,7 @@ use async_orchestrator_core::{Clock, SealedEntry, content_hash};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_resilience::TokioClock;
 use futures_util::future::{join, try_join_all};
+use tokio::task::JoinSet;
 
 use super::{
     Figure, Sheet,
@@ -119,27 +120,24 @@ async fn steps(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     const STEPS: u64 = 60;
     let history = open(path, SyncMode::Full)?;
     let started = TokioClock.now();
-    let runs = (0..RUNS).map(|number| {
+    let mut runs = JoinSet::new();
+    for number in 0..RUNS {
         let history = Arc::clone(&history);
-        tokio::task::spawn(async move {
+        runs.spawn(async move {
             let run = RunId::new(format!("steps-{number}"));
             let mut previous = content_hash(run.as_str().as_bytes());
             for index in 0..STEPS {
                 let body = step(index, number);
-                let sealed = SealedEntry::seal(JournalEntry {
-                    index,
-                    previous: previous.clone(),
-                    at_ms: index,
-                    body,
-                })?;
+                let entry = JournalEntry { index, previous: previous.clone(), at_ms: index, body };
+                let sealed = SealedEntry::seal(entry)?;
                 sealed.hash().clone_into(&mut previous);
                 history.append(&run, Arc::new(sealed)).await?;
             }
             anyhow::Ok(())
-        })
-    });
-    for run in try_join_all(runs.collect::<Vec<_>>()).await? {
-        run?;
+        });
+    }
+    while let Some(run) = runs.join_next().await {
+        run??;
     }
     let rate = (RUNS as u64 * STEPS) as f64 / (ms_since(started) / 1_000.0);
     let figure = Figure::new("history.step", 1e6 / rate, "us").at_most(1e6 / STEPS_MIN);
@@ -215,9 +213,13 @@ impl Pattern {
                 request.clone_from(&kept.request);
                 *wall_ms = began_ms;
             }
-            let sealed =
-                SealedEntry::seal(JournalEntry { index: entry.index, previous, at_ms: entry.at_ms, body })?;
-            previous = sealed.hash().to_owned();
+            let sealed = SealedEntry::seal(JournalEntry {
+                index: entry.index,
+                previous: previous.clone(),
+                at_ms: entry.at_ms,
+                body,
+            })?;
+            sealed.hash().clone_into(&mut previous);
             entries.push(Arc::new(sealed));
         }
         kept.record.log.head = previous;

@@ -30,7 +30,9 @@ pub(super) async fn run(seed: u64) -> Measured {
     let lanes = (0..LANES).map(|lane| Lane::run(seed, lane, KILLED / LANES, &path, &history));
     let tallies = try_join_all(lanes).await?;
     let mut all = Tally::default();
-    tallies.into_iter().for_each(|tally| all.add(tally));
+    for tally in &tallies {
+        all.add(tally);
+    }
     let mut findings = Findings::default();
     judge(&all, &mut findings);
     leftovers(&history, &all, &mut findings).await?;

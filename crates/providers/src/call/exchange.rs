@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use async_orchestrator_core::{ErrorKind, ModelRef, ProviderError, RetryAdvice};
+use async_orchestrator_core::{
+    CallContext, ErrorKind, ModelRef, ProviderError, RetryAdvice, SpanId, TraceContext,
+};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use http_body_util::Full;
@@ -58,6 +60,33 @@ pub(crate) struct Answer {
     body: ReplyBody,
 }
 
+/// Where in a trace a call stands, as the headers of W3C Trace Context.
+pub(super) struct TraceHeaders {
+    parent: String,
+    state: Option<String>,
+}
+
+impl TraceHeaders {
+    /// Those of the newest attempt of `context`'s call: its span's id follows from names, so whoever exports the span writes the same one.
+    pub(super) fn of(context: &CallContext) -> Self {
+        let run = context.events.run();
+        let trace = context.events.trace().cloned().unwrap_or_else(|| TraceContext::root(run));
+        let attempt = context.attempts.load(std::sync::atomic::Ordering::Relaxed);
+        let span = SpanId::of_attempt(run, &context.call, attempt);
+        Self { parent: trace.traceparent_of(span), state: trace.state().map(str::to_owned) }
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        let state = self.state.map(|state| (HeaderName::from_static("tracestate"), state));
+        let parent = (HeaderName::from_static("traceparent"), self.parent);
+        for (name, value) in [Some(parent), state].into_iter().flatten() {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
 impl Exchange {
     pub(super) fn new(transport: Transport, headers: Headers, target: ModelRef, classify: Classify) -> Self {
         let secrets = Secrets::new(headers.secrets());
@@ -69,16 +98,17 @@ impl Exchange {
         uri: &Uri,
         body: Bytes,
         delivery: Delivery,
+        trace: Option<TraceHeaders>,
     ) -> Result<(Answer, Redactor), ProviderError> {
         let accept = match delivery {
             Delivery::Whole => JSON,
             Delivery::Streamed => EVENT_STREAM,
         };
-        self.send(Method::POST, uri, body, accept).await
+        self.send(Method::POST, uri, body, accept, trace).await
     }
 
     pub(super) async fn get(&self, uri: &Uri) -> Result<(Answer, Redactor), ProviderError> {
-        self.send(Method::GET, uri, Bytes::new(), JSON).await
+        self.send(Method::GET, uri, Bytes::new(), JSON, None).await
     }
 
     async fn send(
@@ -87,6 +117,7 @@ impl Exchange {
         uri: &Uri,
         body: Bytes,
         accept: &'static str,
+        trace: Option<TraceHeaders>,
     ) -> Result<(Answer, Redactor), ProviderError> {
         let redactor = Redactor::new(body.clone(), &self.secrets);
         let mut request = Request::new(Full::new(body));
@@ -94,6 +125,9 @@ impl Exchange {
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = self.headers.map().clone();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        if let Some(trace) = trace {
+            trace.write(request.headers_mut());
+        }
         let response = self.transport.send(request).await.map_err(|error| self.broken(error, None))?;
         let answer = self.checked(response, &redactor).await?;
         Ok((answer, redactor))

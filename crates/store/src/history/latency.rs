@@ -127,7 +127,9 @@ mod tests {
             share in 0.01_f64..1.0,
         ) {
             let mut latencies = Latencies::default();
-            durations.iter().for_each(|ms| latencies.record(*ms));
+            for ms in &durations {
+                latencies.record(*ms);
+            }
             let mut sorted = durations.clone();
             sorted.sort_unstable();
             let at = sorted.iter().enumerate().position(|(at, _)| (at + 1) as f64 >= share * sorted.len() as f64);

@@ -190,7 +190,7 @@ pub(super) fn search(
     if query.is_empty() {
         return Ok(Vec::new());
     }
-    let columns: Vec<String> = COLUMNS.split(", ").map(|column| prefixed(column)).collect();
+    let columns: Vec<String> = COLUMNS.split(", ").map(prefixed).collect();
     let columns = columns.join(", ");
     let sql = match order {
         SearchOrder::Newest => format!(
@@ -213,7 +213,6 @@ pub(super) fn search(
 fn prefixed(column: &str) -> String {
     match column.strip_prefix("coalesce(") {
         Some(rest) => format!("coalesce(runs.{rest}"),
-        None if column.ends_with(')') => format!("runs.{column}"),
         None => format!("runs.{column}"),
     }
 }

@@ -178,7 +178,7 @@ fn write(connection: &mut Connection, batch: Vec<Job>) {
         }
     };
     for answer in answers {
-        answer(committed.as_ref().map(|()| ()));
+        answer(committed.as_ref().copied());
     }
 }
 

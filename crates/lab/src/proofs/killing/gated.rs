@@ -11,7 +11,7 @@ use std::{
 use async_orchestrator::{JournalBody, JournalEntry, RoleOutcome, RunId, RunSetup};
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind, EventSink,
-    LlmProvider, ProviderError, StreamEvent,
+    LlmProvider, ModelSetup, ProviderError, StreamEvent,
 };
 use async_orchestrator_council::{Council, Depth, Panel, Quorum, RunInputs, Seat};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -26,7 +26,7 @@ pub(super) async fn decide(setup: &RunSetup, entries: &[JournalEntry]) -> Result
     };
     let replies = Arc::new(Replies::of(entries));
     let seats = setup.seats.iter().map(|seat| {
-        let models: Vec<Capabilities> = seat.models.iter().map(|model| model.capabilities()).collect();
+        let models: Vec<Capabilities> = seat.models.iter().map(ModelSetup::capabilities).collect();
         let first = models.first().cloned().ok_or("a seat without a model")?;
         Ok(Seat {
             id: seat.seat,

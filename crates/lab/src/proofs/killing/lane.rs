@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -43,7 +44,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.killed += other.killed;
         self.unknown += other.unknown;
         self.finished_before += other.finished_before;
@@ -177,7 +178,7 @@ impl<'a> Lane<'a> {
                 match left.get_mut(&model).filter(|count| **count > 0) {
                     Some(count) => *count -= 1,
                     None if !was_cut => {
-                        self.tally.log.push_str(&format!("answered, not journaled: {run} {model}\n"));
+                        let _ = writeln!(self.tally.log, "answered, not journaled: {run} {model}");
                     }
                     None => {}
                 }
