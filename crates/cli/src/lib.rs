@@ -53,7 +53,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,
         Command::Trust(trust) => commands::trust::run(&cli.global, trust.action),
-        Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback),
+        Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback).await,
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
         Command::Triage(triage) => commands::triage::run(&triage),
         Command::Eval(eval) => commands::eval::run(&cli.global, eval).await,

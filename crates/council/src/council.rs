@@ -226,7 +226,7 @@ impl Council {
     ///
     /// # Errors
     /// As for [`Council::run`]; [`CouncilError::Past`] if `entries` are no journal of this run, [`CouncilError::Diverged`] if this council does
-    /// not come to the same entries: another version, other prompts, another panel ([`RunSetup::differences`] says which).
+    /// not come to the same entries: another version, other prompts, another panel ([`RunSetup::differences`](async_orchestrator_core::RunSetup::differences) says which).
     pub async fn resume(
         &self,
         resumption: Resumption,

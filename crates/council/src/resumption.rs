@@ -9,7 +9,7 @@ use crate::{
     past::{Beginning, Past, Rest},
 };
 
-/// A run that was interrupted, read from its journal: what [`Council::resume`] goes on with.
+/// A run that was interrupted, read from its journal: what [`Council::resume`](crate::Council::resume) goes on with.
 #[derive(Debug)]
 pub struct Resumption {
     pub(crate) run: RunId,

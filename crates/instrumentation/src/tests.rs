@@ -384,3 +384,30 @@ fn a_receiver_that_is_busy_is_asked_again_as_it_wishes_and_one_that_refuses_is_n
         );
     }
 }
+
+/// The names of metrics in a text.
+fn names(text: &str) -> std::collections::BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    words.filter(|word| word.starts_with("orchestrator_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_use_metrics_that_there_are() {
+    let page = counted().render(&[]);
+    let families: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for text in [
+        include_str!("../../../docs/prometheus/alerts.yml"),
+        include_str!("../../../docs/grafana/dashboard.json"),
+    ] {
+        let used = names(text);
+        assert!(used.len() > 5);
+        for name in used {
+            let family = name.strip_suffix("_bucket").unwrap_or(&name);
+            assert!(families.contains(&family), "`{name}` is no metric");
+        }
+    }
+    let dashboard: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/grafana/dashboard.json")).unwrap();
+    assert!(dashboard["panels"].as_array().is_some_and(|panels| panels.len() > 10));
+}

@@ -82,8 +82,8 @@ pub(crate) struct Feedback {
     /// Whether the decision was right.
     #[arg(value_enum)]
     pub(crate) verdict: VerdictArg,
-    /// The decision record, as `ask --json` prints it; `-` reads it from stdin.
-    #[arg(value_name = "RECORD.json")]
+    /// The decision record, as `ask --json` prints it; `-` reads it from stdin; or a run of the history: its id, the beginning of it, or `last`.
+    #[arg(value_name = "RECORD.json|ID")]
     pub(crate) record: PathBuf,
     /// The right answer: with it every proposer is judged.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use async_orchestrator::{
-    DecisionRecord,
+    DecisionRecord, HistoryStore,
     trust::{Judged, Learned, Outcome, OutcomeError, Reviewed, TrustFile},
 };
 use serde_json::{Value, json};
@@ -12,16 +12,34 @@ use super::columns::columns;
 use crate::{
     args::{Feedback, Global, VerdictArg},
     exit::{Exit, Failure},
-    input, output,
+    input, kept, output,
     sanitize::one_line,
     settings::load,
 };
 
-pub(crate) fn run(global: &Global, feedback: &Feedback) -> Result<(), Failure> {
+pub(crate) async fn run(global: &Global, feedback: &Feedback) -> Result<(), Failure> {
     let settings = load(global)?.settings;
     let file = settings.trust_file();
-    let record = record(&feedback.record)?;
+    // What is no file may be a run of the history.
+    let kept = match feedback.record.to_str() {
+        Some(run) if run != "-" && !feedback.record.exists() && settings.history.enabled => {
+            let store = kept::need(&settings)?;
+            let run = kept::find(&store, run).await?.run;
+            let record = store.record(&run).await.map_err(|error| kept::failed(&error))?;
+            let gone = || Failure::new(Exit::Failed, format!("the content of run {run} is not kept"));
+            Some((store, record.ok_or_else(gone)?))
+        }
+        _ => None,
+    };
+    let record = match &kept {
+        Some((_, record)) => record.clone(),
+        None => record(&feedback.record)?,
+    };
     let learned = count(&file, &record, feedback)?;
+    if let (Some((store, record)), Some(right)) = (&kept, learned.winner_right) {
+        let noted = store.outcome(&record.run_id, right, kept::now_ms()).await;
+        noted.map_err(|error| kept::failed(&error))?;
+    }
     if !settings.trust.enabled {
         output::note("note: trust.use is false: this is counted, and no vote is weighed by it");
     }

@@ -76,7 +76,7 @@ fn total(stats: &Stats) -> Vec<String> {
     ));
     let agreement = total.agreement.map_or_else(
         || String::from("no council voted"),
-        |agreement| format!("{:.0} % of the proposals agreed with the winner", agreement * 100.0),
+        |agreement| format!("{:.0} % of the votes agreed with the winner", agreement * 100.0),
     );
     lines.push(format!("{agreement}, {} decisions had a minority report", total.dissenting));
     let seconds = |share| total.latency.percentile(share).map_or_else(|| String::from("-"), seconds);

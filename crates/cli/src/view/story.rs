@@ -144,11 +144,7 @@ fn voted(record: &DecisionRecord, text: &mut String) {
         tally.n_eff
     );
     if let Some(agreement) = record.agreement() {
-        let _ = writeln!(
-            text,
-            "{:.0} % of the proposals with a vote say what the winner says.",
-            agreement * 100.0
-        );
+        let _ = writeln!(text, "{:.0} % of the votes agree with the winner.", agreement * 100.0);
     }
     let other = if tally.rule_agreement {
         "Plurality, Borda and Schulze name the same winner."

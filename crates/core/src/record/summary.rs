@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecisionRecord, Status, StopReason, Verdict};
-use crate::{MicroUsd, Mode, TallyRule};
+use super::{BallotRecord, DecisionRecord, Status, StopReason, Verdict};
+use crate::{AnswerType, MicroUsd, Mode, TallyRule};
 
 /// A finished run in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct RunSummary {
     pub verdict: Verdict,
     /// The rule of the election; `None` for Express.
     pub rule: Option<TallyRule>,
-    /// The share of the proposals with a vote that say what the winner says, 0 to 1; `None` for Express.
+    /// The share of the votes that agree with the winner ([`DecisionRecord::agreement`]); `None` for Express.
     pub agreement: Option<f64>,
     /// The calibrated probability of being right, where there is one.
     pub p_correct: Option<f64>,
@@ -69,13 +69,34 @@ impl DecisionRecord {
         Some(&proposal.cluster)
     }
 
-    /// The share of the proposals with a vote that say what the winner says, 0 to 1; `None` without an election.
+    /// The share of the votes that agree with the winner, 0 to 1; `None` without an election. For a closed question these are the proposals that say what the
+    /// winner says; for an open one, where no two are alike, the ballots that like the winner best.
     pub fn agreement(&self) -> Option<f64> {
+        let winner = self.answer.winner.as_deref()?;
+        let share = |votes: &mut dyn Iterator<Item = bool>| {
+            let (with, all) =
+                votes.fold((0_u32, 0_u32), |(with, all), agrees| (with + u32::from(agrees), all + 1));
+            (all > 0).then(|| f64::from(with) / f64::from(all))
+        };
+        if self.triage.answer_type == AnswerType::Open && !self.ballots.is_empty() {
+            return share(&mut self.ballots.iter().map(|ballot| ballot.best_proposal() == Some(winner)));
+        }
         let cluster = self.winning_cluster()?;
         let voting = self.proposals.iter().filter(|proposal| !proposal.abstained && !proposal.unread);
-        let (with, all) = voting.fold((0_u32, 0_u32), |(with, all), proposal| {
-            (with + u32::from(proposal.cluster == cluster), all + 1)
-        });
-        (all > 0).then(|| f64::from(with) / f64::from(all))
+        share(&mut voting.map(|proposal| proposal.cluster == cluster))
+    }
+}
+
+impl BallotRecord {
+    /// The proposal that it likes best: the one it names, else the one with the best grades.
+    fn best_proposal(&self) -> Option<&str> {
+        let graded = || {
+            let reviews = self.ballot.reviews.iter();
+            let best = reviews.max_by(|one, two| one.scores.mean().total_cmp(&two.scores.mean()))?;
+            Some(best.label.as_str())
+        };
+        let label = self.ballot.best.as_deref().or_else(graded)?;
+        let at = label.bytes().next()?.checked_sub(b'A')?;
+        self.order.get(usize::from(at)).map(String::as_str)
     }
 }

@@ -86,6 +86,8 @@ impl Observer for Log {
             EventKind::AttemptFailed { target, attempt, cause, .. } => {
                 self.line(&format!("attempt {attempt} at {target} failed: {cause}"));
             }
+            // That it answered is the outcome's line to tell.
+            EventKind::AttemptFinished { .. } => {}
             EventKind::AttemptRefused { target, why, .. } => self.line(&format!("{target} left out: {why}")),
             EventKind::AttemptWaits { target, wait_ms } => {
                 self.line(&format!("asks {target} again in {wait_ms} ms"));

@@ -68,7 +68,7 @@ pub struct RunRow {
     pub verdict: Option<String>,
     /// The rule of the election.
     pub rule: Option<String>,
-    /// The share of the proposals that say what the winner says, 0 to 1.
+    /// The share of the votes that agree with the winner, 0 to 1.
     pub agreement: Option<f64>,
     /// The calibrated probability of being right.
     pub p_correct: Option<f64>,

@@ -70,7 +70,7 @@ pub struct RunFigures {
     pub unpriced: u64,
     /// Runs with a minority report.
     pub dissenting: u64,
-    /// The mean share of proposals that said what the winner said, over councils.
+    /// The mean share of the votes that agreed with the winner, over councils.
     pub agreement: Option<f64>,
     /// How long runs took.
     #[serde(serialize_with = "percentiles")]
