@@ -74,8 +74,8 @@ const TASKS: &[Task] = &[
         name: "bench",
         options: &["--only", "--rounds", "--json", "--instructions"],
         help: "  bench [--only PART] [--rounds N] [--json FILE] | bench --instructions N
-      Measures what the product costs beside a bare HTTP client; PART is call, council, memory or
-      policies. With --instructions it counts those of N decisions under valgrind instead.",
+      Measures what the product costs beside a bare HTTP client; PART is call, council, history,
+      memory, policies, tally or triage. With --instructions it counts those of N decisions under valgrind instead.",
         run: lab::bench,
     },
     Task {
@@ -83,7 +83,7 @@ const TASKS: &[Task] = &[
         options: &["--only", "--seed", "--json", "--log"],
         help: "  proofs [--only NAME] [--seed N] [--json FILE] [--log FILE]
       Puts the resilience layer under load and compares what it measures with its bars. NAME is one of
-      outage, hedging, storm, coalescing, cancellation, hours. All take about ten minutes and an idle machine.
+      outage, hedging, storm, coalescing, cancellation, ballots, killing, hours. All take about twenty minutes and an idle machine.
       --log keeps the hourly totals of the thousand simulated hours. Fails when one bar does not hold.",
         run: lab::proofs,
     },
