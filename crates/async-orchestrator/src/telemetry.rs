@@ -7,6 +7,7 @@ use async_orchestrator_instrumentation::{
 };
 use async_orchestrator_providers::{Transport, TransportConfig};
 use async_orchestrator_resilience::{TargetStatus, TokioClock, policy::BreakerState};
+use bytes::Bytes;
 
 use crate::{AsyncOrchestrator, Environment};
 
@@ -54,7 +55,7 @@ impl Post for Sender {
         &mut self,
         url: &str,
         headers: &[(String, String)],
-        body: Vec<u8>,
+        body: Bytes,
         timeout: Duration,
     ) -> Result<PostReply, String> {
         let sent = self.transport.deliver(url, "application/x-protobuf", headers, body, timeout);

@@ -1,6 +1,6 @@
 //! The six roles, the seats that fill them, and the models that sit there. Data only: who sits where is decided above.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -130,8 +130,9 @@ impl<'de> Deserialize<'de> for SeatId {
 /// The model's name may hold any character but a comma, a second colon included (`local:qwen3:8b`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelRef {
-    provider: String,
-    model: String,
+    // Shared: a name goes into every event, entry and attempt of a run.
+    provider: Arc<str>,
+    model: Arc<str>,
 }
 
 impl ModelRef {
@@ -149,7 +150,7 @@ impl ModelRef {
         {
             return Err(InvalidModelRef(format!("{provider}:{model}").chars().take(80).collect()));
         }
-        Ok(Self { provider, model: model.trim().to_owned() })
+        Ok(Self { provider: provider.into(), model: model.trim().into() })
     }
 
     /// The provider's name in the configuration.

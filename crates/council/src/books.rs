@@ -374,11 +374,11 @@ fn age(ms: u64) -> String {
 
 /// Tells the observers about an alarm.
 pub(crate) fn raise(line: &Line, alarm: &Alarm) {
-    line.events.emit(None, EventKind::Alarm { alarm: alarm.alarm.clone(), detail: alarm.detail.clone() });
+    line.events.emit(None, || EventKind::Alarm { alarm: alarm.alarm.clone(), detail: alarm.detail.clone() });
 }
 
 /// Tells the observers that a seat came to nothing for a reason that its call does not know.
 pub(crate) fn tell(line: &Line, stage: Stage, failure: &SeatFailure) {
     let (cause, why) = (failure.cause, failure.why.clone());
-    line.events.emit(Some(failure.seat), EventKind::RoleFailed { stage, cause, why });
+    line.events.emit(Some(failure.seat), || EventKind::RoleFailed { stage, cause, why });
 }

@@ -348,9 +348,9 @@ impl Council {
     ) -> Result<DecisionRecord, CouncilError> {
         let Setting { line, request, decision, seed, .. } = setting;
         let trace = line.events.trace().cloned();
-        line.events.emit(None, EventKind::RunStarted { seats: self.panel.planned(), trace });
+        line.events.emit(None, || EventKind::RunStarted { seats: self.panel.planned(), trace });
         if let Some(past) = line.log.past() {
-            line.events.emit(None, EventKind::Resumed { calls: past.calls() });
+            line.events.emit(None, || EventKind::Resumed { calls: past.calls() });
         }
         let (wall_ms, setup) = if let Some(beginning) = beginning {
             (beginning.wall_ms, beginning.setup)
@@ -360,7 +360,7 @@ impl Council {
             (since_1970(&*line.clock), hash.clone())
         };
         line.log.enter(JournalBody::Opened { request: request.clone(), wall_ms, seed, setup })?;
-        line.events.emit(None, EventKind::Triaged { decision: decision.clone() });
+        line.events.emit(None, || EventKind::Triaged { decision: decision.clone() });
         line.log.enter(JournalBody::Triaged { decision: decision.clone() })?;
         let mut books = Books::open();
         books.ask_again = self.ask_again;
@@ -432,14 +432,9 @@ fn told(
     events: &EventSink,
     outcome: Result<DecisionRecord, CouncilError>,
 ) -> Result<DecisionRecord, CouncilError> {
-    if !events.is_silent() {
-        events.emit(
-            None,
-            match &outcome {
-                Ok(record) => EventKind::Completed { summary: Box::new(RunSummary::of(record)) },
-                Err(error) => EventKind::Failed { why: error.to_string() },
-            },
-        );
-    }
+    events.emit(None, || match &outcome {
+        Ok(record) => EventKind::Completed { summary: Box::new(RunSummary::of(record)) },
+        Err(error) => EventKind::Failed { why: error.to_string() },
+    });
     outcome
 }

@@ -119,7 +119,7 @@ impl Line {
             RoleOutcome::Judged(verdict) => Some(verdict.answered_by.clone()),
             RoleOutcome::Failed(_) => None,
         };
-        self.events.emit(Some(call.seat), EventKind::RoleRecalled { stage: call.stage, target });
+        self.events.emit(Some(call.seat), || EventKind::RoleRecalled { stage: call.stage, target });
         outcome
     }
 
@@ -138,7 +138,7 @@ impl Line {
             mark: None,
         };
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&context.attempts));
-        context.emit(EventKind::RoleStarted {
+        context.emit(|| EventKind::RoleStarted {
             stage: call.stage,
             target: seat.provider.capabilities().target.clone(),
         });
@@ -148,7 +148,7 @@ impl Line {
         };
         let took_ms = millis_between(started, self.now());
         let outcome = outcome.unwrap_or_else(|error| RoleOutcome::Failed(failure(error)));
-        context.emit(finished(call, &outcome, took_ms));
+        context.emit(|| finished(call, &outcome, took_ms));
         outcome
     }
 }
@@ -161,8 +161,8 @@ async fn write(
     let mut stream = seat.provider.stream(request, context).await?;
     while let Some(event) = stream.next().await {
         match event? {
-            StreamEvent::Delta(text) => context.emit(EventKind::Delta { text }),
-            StreamEvent::Restarted { target } => context.emit(EventKind::RoleRestarted { target }),
+            StreamEvent::Delta(text) => context.emit(|| EventKind::Delta { text }),
+            StreamEvent::Restarted { target } => context.emit(|| EventKind::RoleRestarted { target }),
             StreamEvent::Finished(completion) => return Ok(*completion),
             _ => {}
         }

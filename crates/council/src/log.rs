@@ -171,7 +171,7 @@ impl RunLog {
         let why = told(error);
         chain.broken = Some(why.clone());
         drop(chain);
-        self.events.emit(None, EventKind::NotKept { why });
+        self.events.emit(None, || EventKind::NotKept { why });
     }
 
     /// Sets `work` going: its first poll hands the entry over, so entries arrive in the order of the chain.

@@ -96,7 +96,7 @@ impl Setting<'_> {
     }
 
     fn enter(&self, stage: Stage) {
-        self.line.events.emit(None, EventKind::StageEntered { stage });
+        self.line.events.emit(None, || EventKind::StageEntered { stage });
     }
 
     /// What programs can say of `answer`.
@@ -203,15 +203,12 @@ impl<'a> Run<'a> {
         let cluster = result.winner.clone().ok_or_else(nobody)?;
         let winner = field.winner(&cluster, ballots).ok_or_else(nobody)?;
         let dissent = crate::vote::dissents(&field, &election, &result, winner, ballots);
-        setting.line.events.emit(
-            None,
-            EventKind::Decided {
-                winner: Some(winner.id.clone()),
-                rule: result.rule.name().to_owned(),
-                posterior: result.posterior.get(&cluster).copied().unwrap_or_default(),
-                dissents: dissent.len(),
-            },
-        );
+        setting.line.events.emit(None, || EventKind::Decided {
+            winner: Some(winner.id.clone()),
+            rule: result.rule.name().to_owned(),
+            posterior: result.posterior.get(&cluster).copied().unwrap_or_default(),
+            dissents: dissent.len(),
+        });
         let confidence = confidence(setting.trust, &election);
         Ok(Elected { tally: result, winner: winner.clone(), dissent, confidence })
     }

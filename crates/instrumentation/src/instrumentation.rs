@@ -107,9 +107,9 @@ impl Observer for OrchestrationInstrumentation {
             metrics.count(event);
         }
         if self.queues.iter().any(|queue| queue.wants(&event.kind)) {
-            let stamped = Arc::new(Stamped { at: self.stamp(event), event: event.clone() });
+            let at = self.stamp(event);
             for queue in self.queues.iter().filter(|queue| queue.wants(&event.kind)) {
-                queue.push(&stamped);
+                queue.push(Stamped { at, event: event.clone() });
             }
         }
     }

@@ -5,6 +5,8 @@ mod encode;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::{
     queue::{Reader, Stamped},
     spans::{FinishedSpan, SpanTree},
@@ -22,7 +24,7 @@ pub trait Post: Send {
         &mut self,
         url: &str,
         headers: &[(String, String)],
-        body: Vec<u8>,
+        body: Bytes,
         timeout: Duration,
     ) -> Result<PostReply, String>;
 }
@@ -75,9 +77,8 @@ impl Otlp {
     fn send(&mut self) {
         while !self.held.is_empty() {
             let count = self.held.len().min(self.config.batch_max);
-            let batch: Vec<FinishedSpan> = self.held.drain(..count).collect();
-            let body = encode::request(&self.config, &batch);
-            match self.deliver(&body) {
+            let body = encode::request(&self.config, self.held.drain(..count));
+            match self.deliver(&Bytes::from(body)) {
                 Ok(0) => {}
                 Ok(rejected) => self.complain(rejected, "the receiver did not take them all"),
                 Err(why) => self.complain(count as u64, &why),
@@ -86,11 +87,11 @@ impl Otlp {
     }
 
     /// Sends one batch until it is taken or given up. Gives how many spans the receiver rejected.
-    fn deliver(&mut self, body: &[u8]) -> Result<u64, String> {
+    fn deliver(&mut self, body: &Bytes) -> Result<u64, String> {
         let mut why = String::new();
         for turn in 0..SENDS_MAX {
             let config = &self.config;
-            let wait = match self.post.post(&config.url, &config.headers, body.to_vec(), config.timeout) {
+            let wait = match self.post.post(&config.url, &config.headers, body.clone(), config.timeout) {
                 Ok(reply) if (200..300).contains(&reply.status) => return Ok(encode::rejected(&reply.body)),
                 // The specification names these four as worth another try.
                 Ok(reply) if matches!(reply.status, 429 | 502 | 503 | 504) => {

@@ -3,9 +3,9 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, SystemTime},
@@ -17,6 +17,8 @@ use async_orchestrator_core::{Event, EventKind};
 const QUEUE_MAX: usize = 8_192;
 /// A reader that has nothing to read is told so this often, to send what it holds.
 const IDLE: Duration = Duration::from_millis(500);
+/// So long events come together after some were read. A thread that is woken for each of them spends most of its time on waking.
+const GATHER: Duration = Duration::from_millis(10);
 /// So long a reader may take for its last words.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
@@ -44,32 +46,50 @@ pub trait Reader: Send {
 }
 
 enum Item {
-    Event(Arc<Stamped>),
+    Event(Stamped),
     Flush(SyncSender<()>),
 }
 
 /// The queue of one reader.
 pub(crate) struct Queue {
     name: String,
-    sender: Option<SyncSender<Item>>,
+    shared: Arc<Shared>,
     dropped: AtomicU64,
     wants_deltas: bool,
-    ended: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    items: Vec<Item>,
+    /// Whether the thread sleeps until it is woken: then the first item wakes it, and no other needs to.
+    asleep: bool,
+    /// Whether somebody waits for what is here.
+    urgent: bool,
+    closed: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Queue {
     pub(crate) fn start(name: String, reader: Box<dyn Reader>) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE_MAX);
-        let ended = Arc::new(AtomicBool::new(false));
-        let (mark, wants_deltas) =
-            (Arc::clone(&ended), reader.wants(&EventKind::Delta { text: String::new() }));
-        let thread = std::thread::Builder::new().name(format!("watch-{name}")).spawn(move || {
-            run(reader, &receiver);
-            mark.store(true, Ordering::Release);
-        })?;
+        let shared = Arc::<Shared>::default();
+        let (mine, wants_deltas) =
+            (Arc::clone(&shared), reader.wants(&EventKind::Delta { text: String::new() }));
+        let thread =
+            std::thread::Builder::new().name(format!("watch-{name}")).spawn(move || run(reader, &mine))?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { name, sender: Some(sender), dropped: AtomicU64::new(0), wants_deltas, ended, thread })
+        Ok(Self { name, shared, dropped: AtomicU64::new(0), wants_deltas, thread })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -86,35 +106,88 @@ impl Queue {
     }
 
     /// Hands an event over, or counts it as lost.
-    pub(crate) fn push(&self, event: &Arc<Stamped>) {
-        let item = Item::Event(Arc::clone(event));
-        if self.sender.as_ref().is_none_or(|sender| sender.try_send(item).is_err()) {
+    ///
+    /// Events are moved, not shared: most hold nothing that would have to be freed on another thread than it was made on, which costs both.
+    pub(crate) fn push(&self, event: Stamped) {
+        if !self.hand_over(Item::Event(event)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
+    fn hand_over(&self, item: Item) -> bool {
+        let mut waiting = self.shared.lock();
+        if waiting.closed || waiting.items.len() >= QUEUE_MAX {
+            return false;
+        }
+        waiting.urgent |= matches!(item, Item::Flush(_));
+        waiting.items.push(item);
+        // To wake a thread for each event costs more than everything else about it.
+        let wake = waiting.urgent || waiting.items.len() == QUEUE_MAX / 2 || waiting.asleep;
+        waiting.asleep = false;
+        drop(waiting);
+        if wake {
+            self.shared.woken.notify_one();
+        }
+        true
+    }
+
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let (done, wait) = sync_channel(1);
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.try_send(Item::Flush(done)).is_ok());
-        sent && wait.recv_timeout(limit).is_ok()
+        self.hand_over(Item::Flush(done)) && wait.recv_timeout(limit).is_ok()
     }
 }
 
-fn run(mut reader: Box<dyn Reader>, receiver: &Receiver<Item>) {
+/// What happens to a thread that waits for events.
+enum Next {
+    Items,
+    Idle,
+    Closed,
+}
+
+fn run(mut reader: Box<dyn Reader>, shared: &Shared) {
+    let mut items = Vec::new();
     loop {
-        match receiver.recv_timeout(IDLE) {
-            Ok(Item::Event(event)) if reader.wants(&event.event.kind) => reader.read(&event),
-            Ok(Item::Event(_)) => {}
-            Ok(Item::Flush(done)) => {
-                reader.rest();
-                // Whoever asked may have given up.
-                let _ = done.try_send(());
-            }
-            Err(RecvTimeoutError::Timeout) => reader.rest(),
-            Err(RecvTimeoutError::Disconnected) => {
-                reader.rest();
-                return;
-            }
+        match next(shared, &mut items) {
+            Next::Items => items.drain(..).for_each(|item| read(&mut *reader, item)),
+            Next::Idle => reader.rest(),
+            Next::Closed => return reader.rest(),
+        }
+        gather(shared);
+    }
+}
+
+/// Sleeps until there is something to read, at most so long that what is held is sent in time. What waits is put into `items`, which is empty
+/// and whose room is used for what comes next.
+fn next(shared: &Shared, items: &mut Vec<Item>) -> Next {
+    let mut waiting = shared.lock();
+    waiting.asleep = true;
+    let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
+    let waited = shared.woken.wait_timeout_while(waiting, IDLE, nothing);
+    let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    (waiting.asleep, waiting.urgent) = (false, false);
+    std::mem::swap(&mut waiting.items, items);
+    match waiting.closed {
+        _ if !items.is_empty() => Next::Items,
+        true => Next::Closed,
+        false => Next::Idle,
+    }
+}
+
+/// Lets events come together for a while, unless somebody waits for them or they become many.
+fn gather(shared: &Shared) {
+    let calm =
+        |waiting: &mut Waiting| !waiting.closed && !waiting.urgent && waiting.items.len() < QUEUE_MAX / 2;
+    drop(shared.woken.wait_timeout_while(shared.lock(), GATHER, calm));
+}
+
+fn read(reader: &mut dyn Reader, item: Item) {
+    match item {
+        Item::Event(event) if reader.wants(&event.event.kind) => reader.read(&event),
+        Item::Event(_) => {}
+        Item::Flush(done) => {
+            reader.rest();
+            // Whoever asked may have given up.
+            let _ = done.try_send(());
         }
     }
 }
@@ -122,14 +195,13 @@ fn run(mut reader: Box<dyn Reader>, receiver: &Receiver<Item>) {
 impl Drop for Queue {
     fn drop(&mut self) {
         // A reader that hangs is left behind: nobody waits for it longer than this.
-        let _ = self.flush(GOODBYE_MAX);
-        self.sender = None;
+        let rested = self.flush(GOODBYE_MAX);
+        self.shared.lock().closed = true;
+        self.shared.woken.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread.filter(|_| self.ended.load(Ordering::Acquire) || self.dropped() == 0) {
-            // It has rested just now, so it ends at once; one that did not answer is not joined.
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
+        if let Some(thread) = thread.filter(|_| rested) {
+            // It has nothing left to do, so it ends at once.
+            let _ = thread.join();
         }
     }
 }

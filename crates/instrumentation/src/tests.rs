@@ -13,6 +13,8 @@ use async_orchestrator_core::{
     SpanId, Stage, Status, StopReason, TallyRule, TraceContext, Usage, Verdict, test_util::ManualClock,
 };
 
+use bytes::Bytes;
+
 use crate::{
     FinishedSpan, Gate, OrchestrationInstrumentation, Reader, SpanTree, Stamped, TargetGauge,
     otlp::{Otlp, OtlpConfig, Post, PostReply},
@@ -346,10 +348,10 @@ impl Post for Scripted {
         &mut self,
         url: &str,
         _: &[(String, String)],
-        body: Vec<u8>,
+        body: Bytes,
         _: Duration,
     ) -> Result<PostReply, String> {
-        self.sent.lock().unwrap().push((url.to_owned(), body));
+        self.sent.lock().unwrap().push((url.to_owned(), body.to_vec()));
         if self.replies.is_empty() { Ok(reply(200, None)) } else { self.replies.remove(0) }
     }
 }

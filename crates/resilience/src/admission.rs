@@ -105,7 +105,7 @@ impl AdmissionGuard {
     fn refused(&self, context: &CallContext, kind: ErrorKind, why: &str) -> ProviderError {
         let target = self.state.id.model.clone();
         let cause = kind.cause();
-        context.emit(EventKind::AttemptRefused { target: target.clone(), cause, why: why.to_owned() });
+        context.emit(|| EventKind::AttemptRefused { target: target.clone(), cause, why: why.to_owned() });
         let at_ms = context.elapsed_ms(self.registry.clock.now());
         let entry = Attempt {
             call: context.call.to_string(),

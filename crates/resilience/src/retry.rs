@@ -69,7 +69,7 @@ impl RetryGuard {
         };
         if !wait.is_zero() {
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            context.emit(EventKind::AttemptWaits { target: self.capabilities().target.clone(), wait_ms });
+            context.emit(|| EventKind::AttemptWaits { target: self.capabilities().target.clone(), wait_ms });
             self.clock.sleep(wait).await;
         }
         Ok(())

@@ -74,7 +74,7 @@ impl Shared {
                     self.count(registry, &mut counted, &note);
                 }
             }
-            Err(why) => context.emit(EventKind::SharedStateFailed { why }),
+            Err(why) => context.emit(|| EventKind::SharedStateFailed { why }),
         }
         self.read_at.store(now + 1, Ordering::Release);
     }

@@ -105,7 +105,7 @@ impl Run<'_> {
         let critical: Vec<&Defect> =
             critical_defects(ballots, &elected.winner.id).map(|(_, defect)| defect).collect();
         let (draft, validation, overruled) = self.validate(draft, &critical).await?;
-        self.setting.line.events.emit(None, EventKind::Validated { verdict: validation.verdict });
+        self.setting.line.events.emit(None, || EventKind::Validated { verdict: validation.verdict });
         Ok(Finished {
             text: draft.text,
             source: draft.source,

@@ -181,7 +181,7 @@ impl Run<'_> {
 
     /// Notes that the run goes deeper than it began.
     pub(super) fn escalate(&mut self, from: String, to: String, why: String) {
-        let event = EventKind::Escalated { from: from.clone(), to: to.clone(), why: why.clone() };
+        let event = || EventKind::Escalated { from: from.clone(), to: to.clone(), why: why.clone() };
         self.setting.line.events.emit(None, event);
         self.escalations.push(Escalation { from, to, why });
     }
@@ -197,10 +197,10 @@ impl Run<'_> {
         let entry = self.setting.line.log.enter(JournalBody::Revealed { commits })?;
         for record in records {
             record.revealed_after = entry;
-            self.setting.line.events.emit(
-                Some(record.seat),
-                EventKind::ProposalCommitted { proposal: record.id.clone(), commit: record.commit.clone() },
-            );
+            self.setting.line.events.emit(Some(record.seat), || EventKind::ProposalCommitted {
+                proposal: record.id.clone(),
+                commit: record.commit.clone(),
+            });
         }
         Ok(())
     }

@@ -69,13 +69,10 @@ impl Run<'_> {
                     let same_family = self.reads_its_family(answer.seat, order);
                     let id = format!("b{}", ballots.len() + 1);
                     let ballot = enter(id, answer.seat, order, read, answer.repaired, same_family);
-                    self.setting.line.events.emit(
-                        Some(answer.seat),
-                        EventKind::BallotCast {
-                            ballot: ballot.id.clone(),
-                            best: best_of(&ballot).map(str::to_owned),
-                        },
-                    );
+                    self.setting.line.events.emit(Some(answer.seat), || EventKind::BallotCast {
+                        ballot: ballot.id.clone(),
+                        best: best_of(&ballot).map(str::to_owned),
+                    });
                     ballots.push(ballot);
                 }
                 Err(failure) => self.note_missing_ballot(&failure),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The body of a request with `batch`.
-pub(super) fn request(config: &OtlpConfig, batch: &[FinishedSpan]) -> Vec<u8> {
+pub(super) fn request(config: &OtlpConfig, batch: impl Iterator<Item = FinishedSpan>) -> Vec<u8> {
     let resource = config.resource.iter().map(|(key, value)| pair(key, Value::StringValue(value.clone())));
     let resource = Resource { attributes: resource.collect(), ..Resource::default() };
     let scope = InstrumentationScope {
@@ -26,7 +26,7 @@ pub(super) fn request(config: &OtlpConfig, batch: &[FinishedSpan]) -> Vec<u8> {
         attributes: vec![pair("semconv", Value::StringValue(semconv::CONVENTIONS.to_owned()))],
         ..InstrumentationScope::default()
     };
-    let spans = batch.iter().map(span).collect();
+    let spans = batch.map(span).collect();
     let scoped = ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() };
     let resourced =
         ResourceSpans { resource: Some(resource), scope_spans: vec![scoped], ..ResourceSpans::default() };
@@ -39,42 +39,39 @@ pub(super) fn rejected(body: &[u8]) -> u64 {
     reply.partial_success.map_or(0, |partial| partial.rejected_spans.unsigned_abs())
 }
 
-fn span(span: &FinishedSpan) -> Span {
+fn span(span: FinishedSpan) -> Span {
     Span {
         trace_id: span.trace.0.to_vec(),
         span_id: span.id.0.to_vec(),
-        trace_state: span.state.clone().unwrap_or_default(),
+        trace_state: span.state.unwrap_or_default(),
         parent_span_id: span.parent.map(|parent| parent.0.to_vec()).unwrap_or_default(),
-        name: span.name.clone(),
+        name: span.name,
         kind: (if span.is_client { span::SpanKind::Client } else { span::SpanKind::Internal }) as i32,
         start_time_unix_nano: nanos(span.start),
         end_time_unix_nano: nanos(span.end),
-        attributes: attributes(&span.attributes),
+        attributes: attributes(span.attributes),
         events: span
             .events
-            .iter()
+            .into_iter()
             .map(|event| span::Event {
                 time_unix_nano: nanos(event.at),
                 name: event.name.to_owned(),
-                attributes: attributes(&event.attributes),
+                attributes: attributes(event.attributes),
                 dropped_attributes_count: 0,
             })
             .collect(),
-        status: span
-            .error
-            .as_ref()
-            .map(|why| Status { message: why.clone(), code: status::StatusCode::Error as i32 }),
+        status: span.error.map(|why| Status { message: why, code: status::StatusCode::Error as i32 }),
         ..Span::default()
     }
 }
 
-fn attributes(attributes: &[(&'static str, AttributeValue)]) -> Vec<KeyValue> {
-    let value = |value: &AttributeValue| match value {
-        AttributeValue::Text(text) => Value::StringValue(text.clone()),
-        AttributeValue::Int(number) => Value::IntValue(*number),
-        AttributeValue::Double(number) => Value::DoubleValue(*number),
+fn attributes(attributes: Vec<(&'static str, AttributeValue)>) -> Vec<KeyValue> {
+    let value = |value| match value {
+        AttributeValue::Text(text) => Value::StringValue(text),
+        AttributeValue::Int(number) => Value::IntValue(number),
+        AttributeValue::Double(number) => Value::DoubleValue(number),
     };
-    attributes.iter().map(|(key, of)| pair(key, value(of))).collect()
+    attributes.into_iter().map(|(key, of)| pair(key, value(of))).collect()
 }
 
 fn pair(key: &str, value: Value) -> KeyValue {

@@ -39,7 +39,7 @@ impl Transport {
         url: &str,
         content_type: &'static str,
         headers: &[(String, String)],
-        body: Vec<u8>,
+        body: Bytes,
         limit: std::time::Duration,
     ) -> Result<Delivered, TransportError> {
         let work = pin!(self.deliver_unlimited(url, content_type, headers, body));
@@ -54,11 +54,11 @@ impl Transport {
         url: &str,
         content_type: &'static str,
         headers: &[(String, String)],
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<Delivered, TransportError> {
         let invalid = |what: &str| TransportError::new(ErrorKind::Invalid, what.to_owned());
         let uri: Uri = url.parse().map_err(|_| invalid("the address is none"))?;
-        let mut request = Request::new(Full::new(Bytes::from(body)));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -21,7 +21,7 @@ impl AttemptLog {
         if let Some(mark) = &context.mark {
             mark.begin(number, started);
         }
-        context.emit(EventKind::AttemptStarted { target: target.clone(), attempt: number });
+        context.emit(|| EventKind::AttemptStarted { target: target.clone(), attempt: number });
         Self { context: context.clone(), target: target.clone(), number, started }
     }
 
@@ -33,16 +33,14 @@ impl AttemptLog {
         price: Option<&Price>,
         first_text: Option<Instant>,
     ) -> Attempt {
-        if !self.context.events.is_silent() {
-            self.context.emit(EventKind::AttemptFinished {
-                target: self.target.clone(),
-                attempt: self.number,
-                usage,
-                cost: price.map(|price| price.cost(&usage)),
-                first_token_ms: first_text.map(|first| millis_between(self.started, first)),
-                took_ms: millis_between(self.started, now),
-            });
-        }
+        self.context.emit(|| EventKind::AttemptFinished {
+            target: self.target.clone(),
+            attempt: self.number,
+            usage,
+            cost: price.map(|price| price.cost(&usage)),
+            first_token_ms: first_text.map(|first| millis_between(self.started, first)),
+            took_ms: millis_between(self.started, now),
+        });
         self.entry(now, AttemptOutcome::OK, String::from("answered"))
     }
 
@@ -52,7 +50,7 @@ impl AttemptLog {
         }
         let cause = error.kind().cause();
         let why = error.to_string();
-        self.context.emit(EventKind::AttemptFailed {
+        self.context.emit(|| EventKind::AttemptFailed {
             target: self.target.clone(),
             attempt: self.number,
             cause,

@@ -107,7 +107,7 @@ impl Race<'_> {
         let second = search.take_beside(self.candidates, first)?;
         let target = self.candidates.get(second)?.model.clone();
         let after_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        context.emit(EventKind::AttemptHedged { target, after_ms });
+        context.emit(|| EventKind::AttemptHedged { target, after_ms });
         Some(second)
     }
 

@@ -141,7 +141,7 @@ impl Search {
         self.waits += 1;
         if let Some(target) = self.first.as_ref().and_then(ProviderError::target) {
             let wait_ms = millis_between(now, until);
-            context.emit(EventKind::AttemptWaits { target: target.clone(), wait_ms });
+            context.emit(|| EventKind::AttemptWaits { target: target.clone(), wait_ms });
         }
         clock.sleep(wait).await;
         (self.cursor, self.earliest, self.first) = (Cursor::default(), Earliest::Unknown, None);
