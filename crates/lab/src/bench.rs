@@ -7,7 +7,9 @@ mod call;
 mod council;
 mod history;
 mod instructions;
+mod instrumentation;
 mod memory;
+mod pattern;
 mod policies;
 mod process;
 mod raw;
@@ -26,7 +28,7 @@ use serde::Serialize;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// One part: `call`, `council`, `history`, `memory`, `policies`, `tally` or `triage`; all of them if unset.
+    /// One part: `call`, `council`, `history`, `instrumentation`, `memory`, `policies`, `tally` or `triage`; all of them if unset.
     pub only: Option<String>,
     /// How many rounds of each comparison; the median counts.
     pub rounds: usize,
@@ -95,7 +97,8 @@ impl Sheet<'_> {
     }
 }
 
-const PARTS: [&str; 7] = ["call", "council", "history", "memory", "policies", "tally", "triage"];
+const PARTS: [&str; 8] =
+    ["call", "council", "history", "instrumentation", "memory", "policies", "tally", "triage"];
 
 /// Measures what `selection` names, and tells `show` each figure when it is there.
 ///
@@ -117,6 +120,7 @@ pub async fn run(selection: &Selection, mut show: impl FnMut(&Figure)) -> Result
             "call" => call::run(rounds, &mut sheet).await?,
             "council" => council::run(rounds, &mut sheet).await?,
             "history" => history::run(rounds, &mut sheet).await?,
+            "instrumentation" => instrumentation::run(rounds, &mut sheet).await?,
             "memory" => memory::run(&mut sheet)?,
             "tally" => tally::run(&mut sheet)?,
             "triage" => triage::run(&mut sheet),
@@ -146,9 +150,11 @@ pub async fn play_role(words: &[String]) -> Option<Result<()>> {
         ["replays", times] => history::repeat(times).await,
         ["history", path, count] => history::fill(path, count).await,
         ["upstream"] => upstream::simulator().await,
+        ["receiver"] => upstream::receiver().await,
         ["gateway", address] => upstream::gateway(address.to_owned()).await,
         ["memory", what, councils] => memory::child(what, councils).await,
         ["calls", who, how, calls] => call::repeat(who, how, calls).await,
+        ["watched", how, councils] => instrumentation::watched(how, councils).await,
         ["councils", councils] => council::repeat_alone(councils).await,
         ["policy", name, decisions] => policies::repeat(name, decisions).await,
         _ => return None,

@@ -141,7 +141,8 @@ async fn graph(provider: &dyn LlmProvider, waves: &[Vec<Asked>], councils: usize
     Ok(())
 }
 
-async fn repeat(orchestrator: &AsyncOrchestrator, councils: usize) -> Result<()> {
+/// Holds so many councils, one after the other.
+pub(super) async fn repeat(orchestrator: &AsyncOrchestrator, councils: usize) -> Result<()> {
     for number in 0..councils {
         deliberate(orchestrator, number, None).await?;
     }

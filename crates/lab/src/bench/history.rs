@@ -10,25 +10,26 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use async_orchestrator::{
-    AsyncOrchestrator, Filter, History, HistoryOptions, HistoryStore, Journal, JournalBody, JournalEntry,
-    Kept, Replayer, RunId, RunSetup, SearchOrder, StatsFilter, SyncMode, VerifyScope,
+    AsyncOrchestrator, Filter, History, HistoryOptions, Journal, JournalBody, JournalEntry, Replayer, RunId,
+    RunSetup, SearchOrder, StatsFilter, SyncMode, VerifyScope,
 };
 use async_orchestrator_core::{Clock, SealedEntry, content_hash};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_resilience::TokioClock;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::join;
 use tokio::task::JoinSet;
 
 use super::{
     Figure, Sheet,
     council::{deliberate, orchestrator},
+    pattern::Pattern,
     process::Helper,
     remembering::Remembering,
     rounds::median,
     upstream::COUNCIL,
     world,
 };
-use crate::{child::Directory, eval::sample::SplitMix};
+use crate::child::Directory;
 
 /// Added to a council's wall time by its journal and history, beyond the disk's syncs.
 const ADDED_MS_MAX: f64 = 1.0;
@@ -38,7 +39,6 @@ const KEPT: usize = 100_000;
 const READ_MS_MAX: f64 = 200.0;
 const REPLAYED: usize = 1_000;
 const REPLAYS_MIN: f64 = 2_000.0;
-const DAY_MS: u64 = 86_400_000;
 
 /// Runs the part.
 pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
@@ -51,12 +51,12 @@ pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
     deliberate(&plain, 0, None).await?;
     added(&remembering, &beside, rounds, sheet).await?;
     steps(&beside("steps.db"), sheet).await?;
-    let pattern = Pattern::of(&remembering, &beside("pattern.db")).await?;
+    let pattern = pattern(&remembering, &beside("pattern.db")).await?;
     replays(&beside("replays.db"), sheet).await?;
     big(&pattern, &beside("big.db"), sheet).await
 }
 
-fn open(path: &Path, sync: SyncMode) -> Result<Arc<History>> {
+pub(super) fn open(path: &Path, sync: SyncMode) -> Result<Arc<History>> {
     let options = HistoryOptions { sync, ..HistoryOptions::default() };
     Ok(Arc::new(History::open(path, options)?))
 }
@@ -97,7 +97,7 @@ async fn added(
     Ok(())
 }
 
-fn ms_since(started: Instant) -> f64 {
+pub(super) fn ms_since(started: Instant) -> f64 {
     TokioClock.now().saturating_duration_since(started).as_secs_f64() * 1_000.0
 }
 
@@ -161,70 +161,11 @@ fn step(index: u64, number: usize) -> JournalBody {
     JournalBody::Revealed { commits: vec!["x".repeat(1_800)] }
 }
 
-/// A recorded council, which others are made after.
-struct Pattern {
-    kept: Kept,
-    entries: Vec<JournalEntry>,
-    setup_hash: String,
-    setup: RunSetup,
-}
-
-impl Pattern {
-    async fn of(remembering: &Arc<Remembering>, path: &Path) -> Result<Self> {
-        let history = open(path, SyncMode::Off)?;
-        deliberate(&kept_in(remembering, &history)?, 1, None).await?;
-        let rows = history.list(Filter::default()).await?;
-        let run = &rows.first().context("nothing was kept")?.run;
-        let entries = history.entries(run).await?;
-        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
-            anyhow::bail!("the journal has no beginning");
-        };
-        let setup = history.setup(hash).await?.context("the setup is not kept")?;
-        let kept = history.kept(run).await?.context("the record is not kept")?;
-        Ok(Self { kept, setup_hash: hash.clone(), entries, setup })
-    }
-
-    /// The council as run `number`, about something else, on another day, of another field.
-    fn varied(&self, number: usize, dice: &mut SplitMix) -> Result<(Vec<Arc<SealedEntry>>, Kept)> {
-        const WORDS: [&str; 16] = [
-            "river", "ledger", "queue", "harbour", "window", "parser", "garden", "engine", "meadow", "cache",
-            "bridge", "kernel", "lantern", "socket", "orchard", "thread",
-        ];
-        const DOMAINS: [&str; 5] =
-            ["general", "software_architecture", "research", "mathematics", "business"];
-        let mut pick =
-            |from: &[&'static str]| from[usize::try_from(dice.bits() % from.len() as u64).unwrap_or(0)];
-        let words: Vec<&str> = (0..6).map(|_| pick(&WORDS)).collect();
-        let domain = pick(&DOMAINS);
-        let mut kept = self.kept.clone();
-        // Spread over 400 days, in order.
-        let began_ms = 1_750_000_000_000 + number as u64 * 400 * DAY_MS / KEPT as u64;
-        let run =
-            RunId::new(format!("019b{:04x}-{:04x}-7000-8000-{number:012x}", number >> 16, number & 0xffff));
-        kept.request.query = format!("{} ({} number{number})", self.kept.request.query, words.join(" "));
-        kept.record.run_id = run.clone();
-        kept.record.timing.began_ms = began_ms;
-        kept.record.triage.domain = domain.parse().map_err(|_| anyhow::anyhow!("no field"))?;
-        let mut previous = content_hash(run.as_str().as_bytes());
-        let mut entries = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
-            let mut body = entry.body.clone();
-            if let JournalBody::Opened { request, wall_ms, .. } = &mut body {
-                request.clone_from(&kept.request);
-                *wall_ms = began_ms;
-            }
-            let sealed = SealedEntry::seal(JournalEntry {
-                index: entry.index,
-                previous: previous.clone(),
-                at_ms: entry.at_ms,
-                body,
-            })?;
-            sealed.hash().clone_into(&mut previous);
-            entries.push(Arc::new(sealed));
-        }
-        kept.record.log.head = previous;
-        Ok((entries, kept))
-    }
+/// A council that was really held, to make others after.
+async fn pattern(remembering: &Arc<Remembering>, path: &Path) -> Result<Pattern> {
+    let history = open(path, SyncMode::Off)?;
+    deliberate(&kept_in(remembering, &history)?, 1, None).await?;
+    Pattern::of(&history).await
 }
 
 /// Councils that were really held, decided again from the file.
@@ -301,33 +242,14 @@ pub(super) async fn fill(path: &str, count: &str) -> Result<()> {
     let remembering = Arc::new(Remembering::new(provider, Duration::ZERO));
     deliberate(&orchestrator(remembering.clone()).build()?, 0, None).await?;
     let directory = Directory::make("fill").map_err(anyhow::Error::msg)?;
-    let pattern = Pattern::of(&remembering, &directory.history()).await?;
-    filled(&pattern, &open(Path::new(path), SyncMode::Off)?, count.parse()?).await.map(drop)
-}
-
-/// Gives the milliseconds of a deliberation.
-async fn filled(pattern: &Pattern, history: &Arc<History>, count: usize) -> Result<f64> {
-    const AT_ONCE: usize = 200;
-    let mut dice = SplitMix(7);
-    history.keep_setup(&pattern.setup_hash, &pattern.setup).await?;
-    let started = TokioClock.now();
-    for first in (0..count).step_by(AT_ONCE) {
-        let varied = (first..count.min(first + AT_ONCE)).map(|number| pattern.varied(number, &mut dice));
-        let varied = varied.collect::<Result<Vec<_>>>()?;
-        try_join_all(varied.into_iter().map(|(entries, kept)| async move {
-            let run = kept.record.run_id.clone();
-            try_join_all(entries.into_iter().map(|entry| history.append(&run, entry))).await?;
-            history.keep(&kept.request, &kept.record).await
-        }))
-        .await?;
-    }
-    Ok(ms_since(started) / count as f64)
+    let pattern = pattern(&remembering, &directory.history()).await?;
+    pattern.fill(&*open(Path::new(path), SyncMode::Off)?, count.parse()?).await.map(drop)
 }
 
 /// A hundred thousand deliberations, listed, searched and counted.
 async fn big(pattern: &Pattern, path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     let history = open(path, SyncMode::Off)?;
-    let each = filled(pattern, &history, KEPT).await?;
+    let each = pattern.fill(&history, KEPT).await?;
     sheet.add(
         Figure::new("history.kept", each, "ms")
             .note(format!("a deliberation of {KEPT}, journal and record, written by one thread")),

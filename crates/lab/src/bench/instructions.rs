@@ -14,26 +14,45 @@ pub(super) fn run(decisions: u64, sheet: &mut Sheet<'_>) -> Result<()> {
         bail!("valgrind is not installed: instructions can only be counted with it");
     }
     for name in NAMES {
-        let per = |count: &dyn Fn(u64) -> Result<u64>| -> Result<f64> {
-            let (once, twice) = (count(decisions)?, count(2 * decisions)?);
-            Ok((twice as f64 - once as f64) / decisions as f64)
-        };
-        let instructions = per(&|decisions| instructions(name, decisions))?;
-        sheet.add(Figure::new(format!("instructions.{name}"), instructions, ""));
-        let allocations = per(&|decisions| allocations(name, decisions))?;
+        let words = ["policy", name];
+        let counted = each(decisions, &|decisions| instructions(&words, decisions))?;
+        sheet.add(Figure::new(format!("instructions.{name}"), counted, ""));
+        let allocations = each(decisions, &|decisions| allocations(&words, decisions))?;
         let figure = Figure::new(format!("allocations.{name}"), allocations, "");
         sheet.add(if name == "breaker" { figure.at_most(0.0) } else { figure });
+    }
+    // A council is some thousand decisions.
+    let councils = decisions.div_ceil(10);
+    for how in ["silent", "metrics"] {
+        let words = ["watched", how];
+        let counted = each(councils, &|councils| instructions(&words, councils))?;
+        sheet.add(Figure::new(format!("instructions.council.{how}"), counted, "").note(BUILD));
+        let counted = each(councils, &|councils| allocations(&words, councils))?;
+        sheet.add(Figure::new(format!("allocations.council.{how}"), counted, "").note(BUILD));
     }
     Ok(())
 }
 
-fn instructions(name: &str, decisions: u64) -> Result<u64> {
-    let report = valgrind(&["--tool=callgrind", "--callgrind-out-file=/dev/null"], name, decisions)?;
+/// Which of the two builds it is that the silent council is compared in.
+const BUILD: &str = if cfg!(ao_without_events) {
+    "ten calls; in this build no event is ever made"
+} else {
+    "ten calls; `--cfg ao_without_events` builds the one to compare with"
+};
+
+/// What one piece of work adds.
+fn each(pieces: u64, count: &dyn Fn(u64) -> Result<u64>) -> Result<f64> {
+    let (once, twice) = (count(pieces)?, count(2 * pieces)?);
+    Ok((twice as f64 - once as f64) / pieces as f64)
+}
+
+fn instructions(words: &[&str], decisions: u64) -> Result<u64> {
+    let report = valgrind(&["--tool=callgrind", "--callgrind-out-file=/dev/null"], words, decisions)?;
     number_after(&report, "Collected : ")
 }
 
-fn allocations(name: &str, decisions: u64) -> Result<u64> {
-    let report = valgrind(&["--tool=dhat", "--dhat-out-file=/dev/null"], name, decisions)?;
+fn allocations(words: &[&str], decisions: u64) -> Result<u64> {
+    let report = valgrind(&["--tool=dhat", "--dhat-out-file=/dev/null"], words, decisions)?;
     number_after(&report, " bytes in ")
 }
 
@@ -44,14 +63,15 @@ fn number_after(report: &str, words: &str) -> Result<u64> {
     Ok(digits.parse()?)
 }
 
-fn valgrind(options: &[&str], name: &str, decisions: u64) -> Result<String> {
+fn valgrind(options: &[&str], words: &[&str], decisions: u64) -> Result<String> {
     let output = Command::new("valgrind")
         .args(options)
         .arg(std::env::current_exe()?)
-        .args(["policy", name, &decisions.to_string()])
+        .args(words)
+        .arg(decisions.to_string())
         .output()?;
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "valgrind failed on `{name}`: {report}");
+    ensure!(output.status.success(), "valgrind failed on `{}`: {report}", words.join(" "));
     Ok(report)
 }
 

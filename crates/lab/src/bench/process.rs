@@ -11,13 +11,26 @@ use anyhow::{Context, Result, anyhow};
 ///
 /// The scheduler's own sum, which is exact where a thread just gave up its core; ticks of 10 ms would be too coarse.
 pub(super) fn cpu_ns(process: &str) -> Result<u64> {
+    threads_ns(process, &|_| true)
+}
+
+/// The CPU time so far of the threads of this process whose name begins with `prefix`, in nanoseconds.
+pub(super) fn thread_ns(prefix: &str) -> Result<u64> {
+    threads_ns("self", &|name| name.starts_with(prefix))
+}
+
+fn threads_ns(process: &str, counts: &dyn Fn(&str) -> bool) -> Result<u64> {
     // The sum of a running thread is brought up to date when it yields.
     std::thread::yield_now();
     let mut sum = 0;
     for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
-        let path = task?.path().join("schedstat");
+        let path = task?.path();
         // A thread that ended between the two reads is nothing to count.
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
+        let Ok(name) = std::fs::read_to_string(path.join("comm")) else { continue };
+        let Ok(text) = std::fs::read_to_string(path.join("schedstat")) else { continue };
+        if !counts(name.trim()) {
+            continue;
+        }
         sum += text.split_whitespace().next().context("schedstat is empty")?.parse::<u64>()?;
     }
     Ok(sum)

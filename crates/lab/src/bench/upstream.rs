@@ -59,16 +59,37 @@ pub(super) async fn simulator() -> Result<()> {
 
 /// Hands every request to `upstream` and every reply back, until standard input ends.
 pub(super) async fn gateway(upstream: String) -> Result<()> {
+    let client = client();
+    listen(move |request| pass(client.clone(), upstream.clone(), request)).await
+}
+
+/// Takes every request and answers that it is well, as a receiver of spans does.
+pub(super) async fn receiver() -> Result<()> {
+    listen(|request: Request<Incoming>| async move {
+        let taken = whole(request.into_body()).await;
+        let mut response = Response::new(Either::Right(Full::default()));
+        if taken.is_err() {
+            *response.status_mut() = http::StatusCode::BAD_REQUEST;
+        }
+        Ok(response)
+    })
+    .await
+}
+
+async fn listen<H, F>(handle: H) -> Result<()>
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response<Passed>, Infallible>> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     announce(&listener.local_addr()?.to_string());
-    let client = client();
     let mut connections = JoinSet::new();
     let accept = async {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            let (client, upstream) = (client.clone(), upstream.clone());
+            let handle = handle.clone();
             connections.spawn(async move {
-                let serve = service_fn(move |request| pass(client.clone(), upstream.clone(), request));
+                let serve = service_fn(handle);
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
             });
         }

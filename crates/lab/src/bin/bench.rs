@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use async_orchestrator_lab::bench::{Figure, Selection, count_instructions, play_role, run};
 
-const USAGE: &str = "usage: bench [--json FILE] [--rounds N] [--only call|council|memory|policies|tally|triage] \
+const USAGE: &str = "usage: bench [--json FILE] [--rounds N] [--only call|council|history|instrumentation|memory|policies|tally|triage] \
                      [--instructions DECISIONS]";
 
 /// What was asked for.
