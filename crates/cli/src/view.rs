@@ -1,6 +1,8 @@
 //! Shows a run while it goes, on stderr: a live view on a terminal, plain lines elsewhere, nothing where quiet was asked for.
 
+pub(crate) mod figures;
 mod live;
+pub(crate) mod page;
 mod plain;
 pub(crate) mod report;
 pub(crate) mod story;

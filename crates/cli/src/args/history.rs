@@ -217,4 +217,7 @@ pub(crate) struct StatsArgs {
     /// As one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a page with plots and all tables, which opens in a browser without a network; `-` is stdout.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "by"])]
+    pub(crate) html: Option<PathBuf>,
 }

@@ -1,11 +1,13 @@
 //! Sets rows of short texts in columns, for people.
 
 /// The rows as lines, each indented by two blanks; every column but the last is as wide as its widest cell.
-pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+pub(super) fn columns<R: AsRef<[String]>>(rows: &[R]) -> Vec<String> {
+    let count = rows.first().map_or(0, |row| row.as_ref().len());
+    let width =
+        |column: usize| rows.iter().map(|row| row.as_ref()[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &R| {
+        let cells = row.as_ref().iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
         format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -19,6 +21,6 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell_and_end_without_blanks() {
         let rows = [["a", "bb", ""], ["ccc", "ü", "d"]].map(|row| row.map(str::to_owned));
         assert_eq!(columns(&rows), ["  a    bb", "  ccc  ü   d"]);
-        assert!(columns::<2>(&[]).is_empty());
+        assert!(columns::<[String; 2]>(&[]).is_empty());
     }
 }
