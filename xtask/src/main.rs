@@ -13,6 +13,7 @@ mod options;
 mod peers;
 mod problem;
 mod process;
+mod report;
 mod tidy;
 mod tree;
 
@@ -63,6 +64,15 @@ const TASKS: &[Task] = &[
         run: peers::run,
     },
     Task {
+        name: "report",
+        options: &["--picture", "--browser"],
+        help: "  report [--picture FILE] [--browser FILE]
+      Opens the page of `stats --html` over a made-up history in a browser (Debian's chromium, or another
+      that understands its protocol), light and dark, narrow and wide, and reads `metrics` with Prometheus'
+      Python parser. Needs Node 20 and Python 3.11; installs into target/report with npm and pip.",
+        run: report::run,
+    },
+    Task {
         name: "chaos",
         options: &["--filter", "--seed", "--json"],
         help: "  chaos [--filter ROW] [--seed N] [--json FILE]
@@ -75,7 +85,7 @@ const TASKS: &[Task] = &[
         options: &["--only", "--rounds", "--json", "--instructions"],
         help: "  bench [--only PART] [--rounds N] [--json FILE] | bench --instructions N
       Measures what the product costs beside a bare HTTP client; PART is call, council, history,
-      memory, policies, tally or triage. With --instructions it counts those of N decisions under valgrind instead.",
+      instrumentation, memory, policies, tally or triage. With --instructions it counts those of N decisions under valgrind instead.",
         run: lab::bench,
     },
     Task {

@@ -94,6 +94,12 @@ fn packages(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// A Python of our own below `work` with the packages that the script at `check` names.
+pub(crate) fn python(root: &Path, work: &Path, check: &Path) -> Result<PathBuf, Problem> {
+    let text = fs::read_to_string(check).map_err(|error| Problem::file(check, &error))?;
+    install(root, work, &[Check { packages: packages(&text), path: check.to_owned() }])
+}
+
 /// Makes a Python of our own below `work` with the packages of all checks, and gives its path.
 fn install(root: &Path, work: &Path, checks: &[Check]) -> Result<PathBuf, Problem> {
     let environment = work.join("venv");

@@ -7,7 +7,7 @@
 mod days;
 mod plots;
 
-use async_orchestrator::{CallFigures, RunFigures, Stats};
+use async_orchestrator::{CallFigures, MicroUsd, RunFigures, Stats};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::plots::{Bar, Range};
@@ -121,7 +121,7 @@ fn tiles(total: &RunFigures) -> Markup {
             figures::percent(total.runs - total.failed, total.runs),
             format!("{} without an answer, {} degraded", grouped(total.failed), grouped(total.degraded)),
         ),
-        ("cost", money((total.unpriced < total.runs).then_some(total.cost)), cost),
+        ("cost", if total.unpriced < total.runs { cents(total.cost) } else { money(None) }, cost),
         (
             "calls",
             grouped(total.calls),
@@ -146,6 +146,15 @@ fn tiles(total: &RunFigures) -> Markup {
             }
         }
     }
+}
+
+/// An amount from a dollar on to the cent, which is what fits into a tile; the tables are exact.
+fn cents(amount: MicroUsd) -> String {
+    if amount < MicroUsd(1_000_000) {
+        return money(Some(amount));
+    }
+    let cents = amount.0.saturating_add(5_000) / 10_000;
+    format!("${}.{:02}", grouped(cents / 100), cents % 100)
 }
 
 type Groups<'a> = &'a std::collections::BTreeMap<String, CallFigures>;

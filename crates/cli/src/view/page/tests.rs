@@ -101,6 +101,12 @@ fn a_calibration_is_a_dot_for_each_tenth_with_a_decision() {
 }
 
 #[test]
+fn large_amounts_are_rounded_to_the_cent_and_small_ones_are_not() {
+    let told = [0, 999_999, 1_004_999, 1_005_000, 1_234_567_890_000].map(|micros| cents(MicroUsd(micros)));
+    assert_eq!(told, ["$0.00", "$0.999999", "$1.00", "$1.01", "$1,234,567.89"]);
+}
+
+#[test]
 fn an_empty_history_is_a_sentence() {
     let page = page_of(&Stats::default());
     assert!(page.contains("No run is kept yet") && !page.contains("<svg"));
