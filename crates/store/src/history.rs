@@ -42,6 +42,7 @@ use schema::HISTORY;
 use worker::{Kind, WHAT, Worker};
 
 pub use bundle::{BUNDLE_SCHEMA, BundleError, verify_bundle};
+pub use chain::HistoryHead;
 pub use latency::Latencies;
 pub use prune::PruneReport;
 pub use redact::Content;
@@ -76,7 +77,7 @@ pub struct HistoryOptions {
 const PAGE_BYTES: i64 = 4_096;
 
 /// How long a writer waits for another process's transaction.
-const BUSY_MAX: Duration = Duration::from_secs(5);
+const BUSY_MAX: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_000 });
 
 /// Journal and history in one file, which several processes may use at once.
 ///
@@ -192,6 +193,14 @@ impl History {
     /// If the file cannot be read.
     pub async fn stats(&self, filter: StatsFilter) -> Result<Stats, StoreError> {
         self.reader.ask(move |connection| stats::stats(connection, &filter)).await
+    }
+
+    /// Where the chain stands.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn head(&self) -> Result<HistoryHead, StoreError> {
+        self.reader.ask(chain::head).await
     }
 
     /// Proves that everything in `scope` is as it was written, or says what is not.

@@ -15,7 +15,7 @@ pub use file::OpenError;
 pub use file_state::{FileState, Overview, PurseNote};
 pub use history::{
     BUNDLE_SCHEMA, BundleError, Calibration, CalibrationBin, CallFigures, Content, Filter, Flaw, FlawKind,
-    Found, History, HistoryOptions, Kept, Latencies, Pack, PruneReport, RunFigures, RunRow, RunState,
-    SearchOrder, Stats, StatsFilter, Sync, Verification, VerifyScope, verify_bundle,
+    Found, History, HistoryHead, HistoryOptions, Kept, Latencies, Pack, PruneReport, RunFigures, RunRow,
+    RunState, SearchOrder, Stats, StatsFilter, Sync, Verification, VerifyScope, verify_bundle,
 };
 pub use memory::MemoryStore;

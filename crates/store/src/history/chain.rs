@@ -60,6 +60,24 @@ pub(super) fn installation(connection: &Connection) -> Result<String, Error> {
     connection.prepare_cached("SELECT installation FROM head")?.query_row([], |row| row.get(0))
 }
 
+/// Where a history stands: noted elsewhere, it proves later that nothing before it was changed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HistoryHead {
+    /// The installation whose history it is.
+    pub installation: String,
+    /// How many links its chain has.
+    pub links: u64,
+    /// The hash of the last one.
+    pub hash: String,
+}
+
+pub(super) fn head(connection: &Connection) -> Result<HistoryHead, Error> {
+    connection.prepare_cached("SELECT installation, position, hash FROM head")?.query_row([], |row| {
+        let links = row.get::<_, i64>(1)?.unsigned_abs();
+        Ok(HistoryHead { installation: row.get(0)?, links, hash: row.get(2)? })
+    })
+}
+
 /// Makes the head of a chain without links, where there is none.
 pub(super) fn begin(connection: &Connection, installation: &str) -> Result<(), Error> {
     connection

@@ -107,6 +107,16 @@ pub(super) fn append(
             let prices = held.of_run(connection, run, seq)?;
             arrived(connection, seq, call, outcome, &prices)?;
         }
+        JournalBody::Triaged { decision } => {
+            connection
+                .prepare_cached("UPDATE runs SET domain = ?2, class = ?3, mode = ?4 WHERE seq = ?1")?
+                .execute(params![
+                seq,
+                decision.domain.to_string(),
+                decision.task_class,
+                keep::mode(decision.mode)
+            ])?;
+        }
         JournalBody::Failed { why } => {
             connection
                 .prepare_cached(

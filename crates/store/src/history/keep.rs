@@ -164,7 +164,7 @@ fn close(
         .map(drop)
 }
 
-const fn mode(mode: Mode) -> &'static str {
+pub(super) const fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Express => "express",
         Mode::Council => "council",
@@ -312,32 +312,36 @@ fn count_run(connection: &Connection, day: i64, finished: &Finished) -> Result<(
         .map(drop)
 }
 
-/// Counts a run that ended without an answer.
+/// Counts a run that ended without an answer, under what triage said of it if it came so far.
 pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
-    let (began_ms, ended_ms): (i64, i64) = connection
-        .prepare_cached("SELECT began_ms, ended_ms FROM runs WHERE seq = ?1")?
-        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    const UNKNOWN: &str = "unknown";
+    let (began_ms, ended_ms, domain, mode): (i64, i64, Option<String>, Option<String>) = connection
+        .prepare_cached("SELECT began_ms, ended_ms, domain, mode FROM runs WHERE seq = ?1")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let (domain, mode) = (domain.as_deref().unwrap_or(UNKNOWN), mode.as_deref().unwrap_or(UNKNOWN));
     let day = began_ms / signed(DAY_MS);
-    count_calls(connection, seq, day, "unknown", &[])?;
+    count_calls(connection, seq, day, domain, &[])?;
     let mut latency = Latencies::default();
-    latency.record((ended_ms - began_ms).unsigned_abs());
+    latency.record(ended_ms.saturating_sub(began_ms).unsigned_abs());
     let before = connection
         .prepare_cached(
-            "SELECT latency FROM daily_runs WHERE day = ?1 AND domain = 'unknown' AND mode = 'unknown' AND status = 'failed'",
+            "SELECT latency FROM daily_runs WHERE day = ?1 AND domain = ?2 AND mode = ?3 AND status = 'failed'",
         )?
-        .query_row([day], |row| row.get::<_, Vec<u8>>(0))
+        .query_row(params![day, domain, mode], |row| row.get::<_, Vec<u8>>(0))
         .optional()?;
     latency.add(&Latencies::from_bytes(&before.unwrap_or_default()));
     connection
         .prepare_cached(
             "INSERT INTO daily_runs (day, domain, mode, status, runs, calls, saved_calls, tokens_in, tokens_out, micro_usd,
                  unpriced, dissenting, agreement, councils, latency)
-             SELECT ?1, 'unknown', 'unknown', 'failed', 1, count(*), 0, coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0),
-                 coalesce(sum(micro_usd), 0), 0, 0, 0, 0, ?3 FROM calls WHERE run = ?2
+             SELECT ?1, ?4, ?5, 'failed', 1, count(*), 0, coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0),
+                 coalesce(sum(micro_usd), 0), coalesce(max(outcome = 'ok' AND micro_usd IS NULL), 0), 0, 0, 0, ?3
+             FROM calls WHERE run = ?2
              ON CONFLICT DO UPDATE SET runs = runs + 1, calls = daily_runs.calls + excluded.calls,
                  tokens_in = daily_runs.tokens_in + excluded.tokens_in, tokens_out = daily_runs.tokens_out + excluded.tokens_out,
-                 micro_usd = daily_runs.micro_usd + excluded.micro_usd, latency = ?3",
+                 micro_usd = daily_runs.micro_usd + excluded.micro_usd, unpriced = daily_runs.unpriced + excluded.unpriced,
+                 latency = ?3",
         )?
-        .execute(params![day, seq, latency.to_bytes()])
+        .execute(params![day, seq, latency.to_bytes(), domain, mode])
         .map(drop)
 }

@@ -209,7 +209,7 @@ fn runs(connection: &Connection, filter: &StatsFilter, stats: &mut Stats) -> Res
         let figures = RunFigures {
             runs,
             failed: if status == "failed" { runs } else { 0 },
-            councils: if mode == "council" { runs } else { 0 },
+            councils: if mode == "council" && status != "failed" { runs } else { 0 },
             degraded: if matches!(status.as_str(), "degraded" | "express_fallback") { runs } else { 0 },
             calls: count(5)?,
             saved_calls: count(6)?,
@@ -257,11 +257,16 @@ fn calls(connection: &Connection, filter: &StatsFilter, stats: &mut Stats) -> Re
         };
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, figures))
     })?;
+    // Days and fields are many, seats are few: the histograms of many rows are added once, those of few twice more.
+    let mut seats: BTreeMap<(String, String), CallFigures> = BTreeMap::new();
     for row in rows {
         let (model, role, figures) = row?;
-        stats.by_model_and_role.entry(format!("{model} {role}")).or_default().add(&figures);
-        stats.by_model.entry(model).or_default().add(&figures);
-        stats.by_role.entry(role).or_default().add(&figures);
+        seats.entry((model, role)).or_default().add(&figures);
+    }
+    for ((model, role), figures) in seats {
+        stats.by_model.entry(model.clone()).or_default().add(&figures);
+        stats.by_role.entry(role.clone()).or_default().add(&figures);
+        stats.by_model_and_role.insert(format!("{model} {role}"), figures);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The history as its users meet it: kept runs, claims of several processes, tampering, policies, damaged files, exports.
 
+mod faults;
 mod tampering;
 
 use std::{fs, time::Duration};
@@ -186,6 +187,26 @@ fn figures_are_those_of_the_runs() {
         }
     );
     assert_eq!(stats.total.latency.count(), 5);
+}
+
+#[test]
+fn a_failed_run_counts_under_what_triage_said_of_it() {
+    let place = place();
+    let store = filled(&place, 1);
+    let run = RunId::new("failed");
+    let mut previous = async_orchestrator_core::content_hash(run.as_str().as_bytes());
+    let begun = on(store.entries(&RunId::new("run-0"))).unwrap().into_iter().take(3).map(|entry| entry.body);
+    let ended = JournalBody::Failed { why: String::from("nobody could answer") };
+    for (index, body) in (0..).zip(begun.chain([ended])) {
+        let sealed = SealedEntry::seal(JournalEntry { index, previous, at_ms: 5, body }).unwrap();
+        previous = sealed.hash().to_owned();
+        on(store.append(&run, Arc::new(sealed))).unwrap();
+    }
+    let stats = on(store.stats(StatsFilter::default())).unwrap();
+    assert_eq!((stats.total.runs, stats.total.councils, stats.total.failed), (2, 1, 1));
+    assert_eq!((stats.by_outcome["council/failed"], stats.by_domain.len()), (1, 1));
+    assert_eq!(stats.by_role["proposer"].calls, 4, "its paid call counts too");
+    assert_eq!(flaws(&store), []);
 }
 
 #[test]

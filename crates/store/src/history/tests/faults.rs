@@ -1,0 +1,94 @@
+//! What the machine does to the file: power that goes in the middle of a write, another process that holds it, a clock that is set back.
+
+use super::*;
+
+/// The file and its log as they stand on the disk at this moment, put where another installation would open them.
+fn as_on_disk(place: &Place, log_bytes: usize, garbage: usize) -> Place {
+    let copy = super::place();
+    fs::create_dir_all(copy.path.parent().unwrap()).unwrap();
+    fs::copy(&place.path, &copy.path).unwrap();
+    let mut log = log_of(place);
+    log.truncate(log_bytes);
+    // A sector that was never written holds whatever was there before.
+    log.extend(std::iter::repeat_n(0xa5, garbage));
+    fs::write(copy.path.with_file_name("history.db-wal"), log).unwrap();
+    copy
+}
+
+fn log_of(place: &Place) -> Vec<u8> {
+    fs::read(place.path.with_file_name("history.db-wal")).unwrap()
+}
+
+#[test]
+fn a_write_that_was_torn_by_a_power_cut_takes_back_itself_and_nothing_before_it() {
+    let place = place();
+    let store = filled(&place, 3);
+    let committed = log_of(&place).len();
+    deliberate(&store, "torn");
+    let written = log_of(&place).len();
+    assert!(written > committed + 20_000, "the last run is in the log alone");
+
+    let step = (written - committed) / 40;
+    let mut whole = 0;
+    for cut in (committed..=written).step_by(step) {
+        for garbage in [0, 512, 5_000] {
+            let copy = as_on_disk(&place, cut, garbage);
+            let store = copy.open();
+            assert_eq!(flaws(&store), [], "cut at {cut} of {written}");
+            for number in 0..3 {
+                let run = RunId::new(format!("run-{number}"));
+                assert!(on(store.record(&run)).unwrap().is_some(), "{run} was committed and is gone");
+            }
+            let entries = on(store.entries(&RunId::new("torn"))).unwrap();
+            let closed = on(store.record(&RunId::new("torn"))).unwrap().is_some();
+            whole += usize::from(closed);
+            assert!(!closed || entries.len() > 5, "a record without its journal");
+            // What is left of a journal is an unbroken beginning, which a resumption can stand on.
+            for (at, entry) in entries.iter().enumerate() {
+                assert_eq!(entry.index, at as u64);
+            }
+            let free = on(store.unfinished()).unwrap();
+            assert_eq!(free.len(), usize::from(!closed && !entries.is_empty()), "cut at {cut}");
+        }
+    }
+    assert!(whole >= 1, "the whole log holds the whole run");
+    drop(store);
+}
+
+#[test]
+fn while_another_process_holds_the_file_runs_go_on_and_say_that_they_were_not_kept() {
+    let place = place();
+    let store = filled(&place, 1);
+    let other = place.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let record = deliberate(&store, "blocked");
+    assert!(record.answer.text.contains("42"), "the answer is there");
+    let why = record.log.unrecorded.unwrap();
+    assert!(why.contains("locked by another process"), "{why}");
+    assert_eq!(on(store.list(Filter::default())).unwrap().len(), 1, "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(deliberate(&store, "after").log.unrecorded, None);
+    assert_eq!(flaws(&store), []);
+}
+
+#[test]
+fn a_clock_that_is_set_back_breaks_neither_chain_nor_figures() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let record = deliberate(&store, "pattern");
+    let day = keep::DAY_MS;
+    for (number, began_ms) in [30 * day, 10 * day, 0, 20 * day].into_iter().enumerate() {
+        let mut record = record.clone();
+        record.run_id = RunId::new(format!("at-{number}"));
+        record.timing.began_ms = began_ms;
+        on(store.keep(&request(), &record)).unwrap();
+    }
+    // These records were kept without the journals that they name, and that is all that is wrong with them.
+    let others = |(_, kind): &(Option<u64>, FlawKind)| !matches!(kind, FlawKind::JournalAltered { .. });
+    assert_eq!(flaws(&store).into_iter().filter(others).collect::<Vec<_>>(), []);
+    let listed: Vec<String> =
+        on(store.list(Filter::default())).unwrap().iter().map(|row| row.run.to_string()).collect();
+    assert_eq!(listed, ["at-3", "at-2", "at-1", "at-0", "pattern"], "the order in which they came");
+    let stats = on(store.stats(StatsFilter { since_ms: Some(15 * day), ..StatsFilter::default() })).unwrap();
+    assert!(stats.by_day.contains_key("1970-01-31") && stats.by_day.contains_key("1970-01-21"));
+}
