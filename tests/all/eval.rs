@@ -69,7 +69,9 @@ fn recorded_texts_are_decided_over_the_wire_as_the_vote_over_their_answers() {
     for rule in ["joint_weights", "plurality"] {
         let report = replay(&shell, &["--questions", "40", "--rule", rule]);
         assert_eq!((&report["questions"], &report["same"]), (&json!(40), &json!(40)), "{report:#}");
-        assert_eq!((&report["calls"], &report["repairs"]), (&json!(120), &json!(0)), "one call a text");
+        assert_eq!(report["repairs"], 0);
+        // One call a text, and hedges where this machine was slow: at most a twentieth.
+        assert!((120..=126).contains(&report["calls"].as_u64().unwrap_or_default()), "{report:#}");
         assert_eq!(report["read_alike"], json!({"questions": 40, "same": 40}));
         assert_eq!(report["accuracy"], report["recorded"]);
     }
