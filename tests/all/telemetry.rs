@@ -138,8 +138,26 @@ async fn a_receiver_that_is_not_there_costs_no_answer_and_a_wrong_variable_is_na
     let mut environment = both_vendors(&simulator);
     environment.push(("OTEL_EXPORTER_OTLP_ENDPOINT".into(), "http://127.0.0.1:1".into()));
     let shell = Shell::new(environment.clone());
-    shell.run(&["ask", "--mode", "express", "Which day follows Monday?"]).succeeded();
+    let ran = shell.run(&["ask", "--mode", "express", "Which day follows Monday?"]);
+    ran.succeeded();
+    assert!(ran.stderr.contains("spans could not be sent"), "{ran:?}");
     environment.push(("OTEL_EXPORTER_OTLP_PROTOCOL".into(), "grpc".into()));
     let wrong = Shell::new(environment);
     wrong.run(&["ask", "Which day follows Monday?"]).failed(3, "OTEL_EXPORTER_OTLP_PROTOCOL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_tells_what_happens_and_not_what_is_said() {
+    let simulator = simulator(Duration::ZERO).await;
+    let mut environment = both_vendors(&simulator);
+    let ask = ["ask", "--mode", "council", DESIGN];
+    let silent = Shell::new(environment.clone()).run(&ask);
+    assert!(!silent.stderr.contains("attempt answered"), "{silent:?}");
+    environment.push((String::from("RUST_LOG"), String::from("info")));
+    let ran = Shell::new(environment.clone()).run(&ask);
+    ran.succeeded();
+    assert!(ran.stderr.contains("attempt answered") && ran.stderr.contains("triaged"), "{ran:?}");
+    assert!(!ran.stderr.contains("microservice") && !ran.stderr.contains("test-key"), "{ran:?}");
+    environment.push((String::from("RUST_LOG"), String::from("a=b=c")));
+    Shell::new(environment).run(&ask).failed(3, "RUST_LOG");
 }

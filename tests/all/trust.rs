@@ -177,7 +177,16 @@ fn a_table_can_be_carried_elsewhere() {
     assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), printed);
     shell.run(&["trust", "forget"]).succeeded();
     shell.run(&["trust", "import", "table.json"]).succeeded();
-    assert_eq!(shell.run(&["trust", "show", "--json"]).json(), shown);
+    let mut imported = shell.run(&["trust", "show", "--json"]).json();
+    assert_eq!(imported["origins"][0]["table_hash"], printed["origins"][0]["table_hash"]);
+    assert!(imported["origins"][0]["imported_ms"].as_u64().is_some(), "{imported}");
+    let told = shell.run(&["trust", "show"]);
+    assert!(told.stdout.contains("learned at a place that keeps no history, imported 20"), "{told:?}");
+    imported["origins"] = shown["origins"].clone();
+    assert_eq!(imported, shown);
+    shell.write("changed.json", &file.replacen("\"answered\": ", "\"answered\": 1", 1));
+    shell.run(&["trust", "import", "changed.json", "--replace"]).failed(2, "changed after it was exported");
+    let shown = shell.run(&["trust", "show", "--json"]).json();
     shell.write("other.json", "{\"a\": 1}");
     shell.run(&["trust", "import", "other.json"]).failed(2, "other.json: is no table of trust");
     shell.run(&["trust", "import", "missing.json"]).failed(2, "no such file");

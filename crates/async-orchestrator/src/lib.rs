@@ -71,9 +71,9 @@ pub use async_orchestrator_resilience::{
 };
 pub use async_orchestrator_store::{
     BUNDLE_SCHEMA, BundleError, Calibration, CalibrationBin, CallFigures, Content, FileState, Filter, Flaw,
-    FlawKind, Found, History, HistoryOptions, Kept, Latencies, MemoryStore, OpenError, Overview, Pack,
-    PruneReport, PurseNote, RunFigures, RunRow, RunState, SearchOrder, Stats, StatsFilter, Sync as SyncMode,
-    Verification, VerifyScope, verify_bundle,
+    FlawKind, Found, History, HistoryHead, HistoryOptions, Kept, Latencies, MemoryStore, OpenError, Overview,
+    Pack, PruneReport, PurseNote, RunFigures, RunRow, RunState, SearchOrder, Stats, StatsFilter,
+    Sync as SyncMode, Verification, VerifyScope, verify_bundle,
 };
 pub use async_orchestrator_triage::{METRICS as TRIAGE_METRICS, Metric as TriageMetric, decide as triage};
 pub use builder::AsyncOrchestratorBuilder;

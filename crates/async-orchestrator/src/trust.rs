@@ -8,7 +8,8 @@
 
 mod outcome;
 
-use async_orchestrator_core::{DecisionRecord, RunId};
+use async_orchestrator_core::{DecisionRecord, NotCanonical, RunId, canonical_json, content_hash};
+use async_orchestrator_store::HistoryHead;
 use serde::{Deserialize, Serialize};
 
 pub use async_orchestrator_council::calibration_id;
@@ -23,7 +24,28 @@ pub use crate::config::{TRUST_BYTES_MAX, TrustFile, TrustFileError, open_trust};
 /// How many runs are remembered as counted.
 pub const COUNTED_RUNS_MAX: usize = 10_000;
 
-/// A table as it is kept: with the runs whose outcome it has counted.
+/// How many origins a table remembers, the last ones.
+pub const ORIGINS_MAX: usize = 16;
+
+/// Where a table was learned that came from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustOrigin {
+    /// Where the exporter's history stood: its exported bundle, which `verify --file` checks, ends there or later. Unset where it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryHead>,
+    /// The hash of the canonical JSON of the table as it was exported. It shows a slip; it is no signature.
+    pub table_hash: String,
+    /// When it was imported, in milliseconds since 1970; unset until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_ms: Option<u64>,
+}
+
+/// A table is not the one that was exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the table was changed after it was exported")]
+pub struct AlteredTrust;
+
+/// A table as it is kept: with where it comes from, and the runs whose outcome it has counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeptTrust {
     /// The table.
@@ -32,9 +54,46 @@ pub struct KeptTrust {
     /// The last runs that were counted, at most [`COUNTED_RUNS_MAX`], oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counted_runs: Vec<RunId>,
+    /// The installations that it came through, at most [`ORIGINS_MAX`], the first one first; none if it was learned here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<TrustOrigin>,
 }
 
 impl KeptTrust {
+    /// What is handed to others: the table and where it comes from, whose history stands at `history`. Which runs were counted here says
+    /// nothing elsewhere.
+    ///
+    /// # Errors
+    /// If the table holds a number that JSON cannot write.
+    pub fn exported(&self, history: Option<HistoryHead>) -> Result<Self, NotCanonical> {
+        let origin = TrustOrigin { history, table_hash: hash(&self.table)?, imported_ms: None };
+        let mut exported =
+            Self { table: self.table.clone(), counted_runs: Vec::new(), origins: self.origins.clone() };
+        exported.came_from(origin);
+        Ok(exported)
+    }
+
+    /// What others handed over, at `now_ms` since 1970. A table that does not say where it comes from has an origin of which only its hash is
+    /// known.
+    ///
+    /// # Errors
+    /// If the table is not the one that its last origin exported.
+    pub fn imported(mut self, now_ms: u64) -> Result<Self, AlteredTrust> {
+        let table_hash = hash(&self.table).map_err(|_| AlteredTrust)?;
+        match self.origins.last_mut() {
+            Some(origin) if origin.table_hash != table_hash => return Err(AlteredTrust),
+            Some(origin) => origin.imported_ms = Some(now_ms),
+            None => self.came_from(TrustOrigin { history: None, table_hash, imported_ms: Some(now_ms) }),
+        }
+        Ok(self)
+    }
+
+    fn came_from(&mut self, origin: TrustOrigin) {
+        self.origins.push(origin);
+        let older = self.origins.len().saturating_sub(ORIGINS_MAX);
+        self.origins.drain(..older);
+    }
+
     /// Counts what became known of a run, as [`learn_from`] does, and remembers the run. A run that is remembered is refused unless `again`.
     ///
     /// # Errors
@@ -57,5 +116,63 @@ impl KeptTrust {
         let surplus = self.counted_runs.len().saturating_sub(COUNTED_RUNS_MAX);
         self.counted_runs.drain(..surplus);
         Ok(learned)
+    }
+}
+
+fn hash(table: &Trust) -> Result<String, NotCanonical> {
+    Ok(content_hash(canonical_json(table)?.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(installation: &str) -> HistoryHead {
+        HistoryHead { installation: installation.to_owned(), links: 7, hash: String::from("h") }
+    }
+
+    fn table() -> KeptTrust {
+        let mut kept = KeptTrust { counted_runs: vec![RunId::new("run")], ..KeptTrust::default() };
+        kept.table.members.insert(String::from("openai:one"), Member::default());
+        kept
+    }
+
+    #[test]
+    fn a_table_remembers_every_installation_that_it_came_through() {
+        let first = table().exported(Some(head("a"))).unwrap();
+        assert!(first.counted_runs.is_empty());
+        let second = first.imported(5).unwrap().exported(Some(head("b"))).unwrap().imported(9).unwrap();
+        let through: Vec<_> = second
+            .origins
+            .iter()
+            .map(|origin| (origin.history.as_ref().unwrap().installation.as_str(), origin.imported_ms))
+            .collect();
+        assert_eq!(through, [("a", Some(5)), ("b", Some(9))]);
+        let text = serde_json::to_string(&second).unwrap();
+        assert_eq!(serde_json::from_str::<KeptTrust>(&text).unwrap(), second);
+    }
+
+    #[test]
+    fn a_table_that_was_changed_on_the_way_is_refused() {
+        let mut exported = table().exported(None).unwrap();
+        exported.table.members.insert(String::from("openai:mine"), Member::default());
+        assert_eq!(exported.imported(1), Err(AlteredTrust));
+    }
+
+    #[test]
+    fn a_table_without_an_origin_gets_one_of_which_nothing_is_known() {
+        let imported = table().imported(3).unwrap();
+        assert_eq!(imported.origins.len(), 1);
+        assert!(imported.origins[0].history.is_none() && imported.origins[0].imported_ms == Some(3));
+    }
+
+    #[test]
+    fn origins_are_bounded() {
+        let mut kept = table();
+        for number in 0..40 {
+            kept = kept.exported(Some(head(&number.to_string()))).unwrap().imported(number).unwrap();
+        }
+        assert_eq!(kept.origins.len(), ORIGINS_MAX);
+        assert_eq!(kept.origins[ORIGINS_MAX - 1].imported_ms, Some(39));
     }
 }

@@ -39,6 +39,11 @@ pub fn main() -> std::process::ExitCode {
 }
 
 async fn run(cli: Cli) -> std::process::ExitCode {
+    if let Err(failure) =
+        settings::environment(&cli.global).and_then(|environment| telemetry::log(&environment))
+    {
+        return failure.report();
+    }
     let outcome = match cli.command {
         Command::Ask(ask) => ask::run(&cli.global, ask).await,
         Command::History(history) => commands::history::run(&cli.global, history).await,
@@ -52,7 +57,7 @@ async fn run(cli: Cli) -> std::process::ExitCode {
         Command::Config(config) => commands::config::run(&cli.global, config).await,
         Command::Doctor(doctor) => commands::doctor::run(&cli.global, &doctor).await,
         Command::Status(status) => commands::status::run(&cli.global, &status).await,
-        Command::Trust(trust) => commands::trust::run(&cli.global, trust.action),
+        Command::Trust(trust) => commands::trust::run(&cli.global, trust.action).await,
         Command::Feedback(feedback) => commands::feedback::run(&cli.global, &feedback).await,
         Command::Chaos(chaos) => commands::chaos::run(&cli.global, &chaos).await,
         Command::Triage(triage) => commands::triage::run(&triage),

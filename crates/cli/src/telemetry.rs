@@ -1,8 +1,12 @@
-//! Telemetry of the command: traces, where the standard variables name a receiver. Nothing is sent otherwise.
+//! Telemetry of the command: traces, where the standard variables name a receiver, and logs, where `RUST_LOG` asks for them. Nothing is sent
+//! otherwise.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use async_orchestrator::{Clock, Environment, OrchestrationInstrumentation, TokioClock, TraceContext, otlp};
+use async_orchestrator::{
+    Clock, Environment, Logs, OrchestrationInstrumentation, TokioClock, TraceContext, otlp,
+};
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     exit::{Exit, Failure},
@@ -12,14 +16,44 @@ use crate::{
 /// So long the last spans may take on their way, when the answer is out.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 
-/// What watches a run beside its view; `None` where no receiver is named.
+/// The variable that says what is logged, as Rust programs have it: a level, or `TARGET=LEVEL,...`.
+const LOG: &str = "RUST_LOG";
+/// What is said without it: spans that could not be sent, for example. All targets of ours begin with this.
+const LOG_USUAL: &str = "async_orchestrator=warn";
+
+/// Writes what is logged to stderr. Of a run only what happens is logged, never what is said in it.
+pub(crate) fn log(environment: &Environment) -> Result<(), Failure> {
+    let words = environment.value(LOG).unwrap_or(LOG_USUAL);
+    let filter = EnvFilter::builder().parse(words).map_err(|error| {
+        let advice = "write a level such as info, or TARGET=LEVEL,TARGET=LEVEL";
+        Failure::new(Exit::Config, format!("{LOG}: `{words}` is no filter ({error}): {advice}"))
+    })?;
+    let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+    let written =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    // Where somebody in this process has a subscriber already, theirs stays.
+    let _ = written.try_init();
+    Ok(())
+}
+
+/// What watches a run beside its view; `None` where no receiver is named and no log was asked for.
 pub(crate) fn instrumentation(
     environment: &Environment,
 ) -> Result<Option<Arc<OrchestrationInstrumentation>>, Failure> {
     let reader = otlp(environment).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let Some(reader) = reader else { return Ok(None) };
+    let logged = environment.value(LOG).is_some();
+    if reader.is_none() && !logged {
+        return Ok(None);
+    }
     let clock: Arc<dyn Clock> = Arc::new(TokioClock);
-    let built = OrchestrationInstrumentation::builder(clock).reader("otlp", reader).build();
+    let mut builder = OrchestrationInstrumentation::builder(clock);
+    if let Some(reader) = reader {
+        builder = builder.reader("otlp", reader);
+    }
+    if logged {
+        builder = builder.reader("log", Logs::default());
+    }
+    let built = builder.build();
     built.map(Arc::new).map(Some).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 

@@ -147,12 +147,13 @@ impl TrustFile {
         self.put(kept)
     }
 
-    /// Writes `table` alone into this file, in place of whatever is there, for somebody who only reads it: no lock is taken or left.
+    /// Writes `exported` ([`KeptTrust::exported`]) into this file, in place of whatever is there, for somebody who only reads it: no lock is
+    /// taken or left.
     ///
     /// # Errors
     /// As for [`replace`](Self::replace); the directory must be there.
-    pub fn export(&self, table: &Trust) -> Result<(), TrustFileError> {
-        self.put(&KeptTrust { table: table.clone(), ..KeptTrust::default() })
+    pub fn export(&self, exported: &KeptTrust) -> Result<(), TrustFileError> {
+        self.put(exported)
     }
 
     /// Removes the file, whatever is in it. Says whether there was one.

@@ -5,8 +5,8 @@ mod learn;
 use std::path::Path;
 
 use async_orchestrator::{
-    Settings,
-    trust::{KeptTrust, Member, Trust, TrustFile, TrustFileError, calibration_id},
+    HistoryHead, Settings,
+    trust::{KeptTrust, Member, Trust, TrustFile, TrustFileError, TrustOrigin, calibration_id},
 };
 use serde_json::{Value, json};
 
@@ -17,19 +17,19 @@ use super::{
 use crate::{
     args::{Global, TrustAction},
     exit::{Exit, Failure},
-    output,
+    kept, output,
     sanitize::one_line,
     settings::load,
 };
 
-pub(crate) fn run(global: &Global, action: TrustAction) -> Result<(), Failure> {
+pub(crate) async fn run(global: &Global, action: TrustAction) -> Result<(), Failure> {
     let settings = load(global)?.settings;
     let file = settings.trust_file();
     match action {
         TrustAction::Show { json } => show(&settings, &file, json),
         TrustAction::Learn(learn) => learn::run(&file, &learn),
         TrustAction::Import { file: from, replace } => import(&file, &from, replace),
-        TrustAction::Export { file: to } => export(&file, &to),
+        TrustAction::Export { file: to } => export(&settings, &file, &to).await,
         TrustAction::Forget { member: Some(member) } => forget(&file, &member),
         TrustAction::Forget { member: None } => forget_all(&file),
     }
@@ -56,8 +56,24 @@ fn show(settings: &Settings, file: &TrustFile, json: bool) -> Result<(), Failure
         let runs = count(kept.counted_runs.len(), "run");
         output::line(&format!("{runs} counted by `orchestrator feedback`"))?;
     }
+    kept.origins.iter().try_for_each(|origin| output::line(&came_from(origin)))?;
     let rows: Vec<[String; 4]> = kept.table.members.keys().map(|name| row(&kept.table, name)).collect();
     columns(&rows).iter().try_for_each(|line| output::line(line))
+}
+
+/// Where a table was learned, as a sentence.
+fn came_from(origin: &TrustOrigin) -> String {
+    let place = match &origin.history {
+        Some(head) => format!(
+            "installation {}, whose history had {} (head {})",
+            one_line(&head.installation),
+            count(usize::try_from(head.links).unwrap_or(usize::MAX), "link"),
+            one_line(&head.hash)
+        ),
+        None => String::from("a place that keeps no history"),
+    };
+    let when = origin.imported_ms.map(|ms| format!(", imported {}", kept::moment(ms))).unwrap_or_default();
+    format!("learned at {place}{when}")
 }
 
 /// What the weights rest on.
@@ -126,6 +142,7 @@ fn document(settings: &Settings, file: &TrustFile, kept: Option<&KeptTrust>) -> 
         "labelled": table.and_then(|table| table.fit.as_ref()).map(|fit| fit.labelled),
         "calibrated": table.is_some_and(Trust::is_calibrated),
         "calibration_id": table.and_then(calibration_id),
+        "origins": kept.map_or(&[][..], |kept| &kept.origins),
         "correlation": table.map(Trust::correlation),
         "counted_runs": kept.map_or(0, |kept| kept.counted_runs.len()),
         "members": members.unwrap_or_default(),
@@ -164,20 +181,36 @@ fn import(file: &TrustFile, from: &Path, replace: bool) -> Result<(), Failure> {
         Failure::new(Exit::Usage, format!("{place}: is no table of trust that can be used ({why}): {advice}"))
     })?;
     let missing = || Failure::new(Exit::Usage, format!("{}: there is no such file", from.display()));
-    let kept = read.ok_or_else(missing)?;
+    let kept = read.ok_or_else(missing)?.imported(kept::now_ms()).map_err(|error| {
+        let advice =
+            "ask for it again, or take `origins` out of the file to import it as one of unknown origin";
+        Failure::new(Exit::Usage, format!("{}: {error}: {advice}", from.display()))
+    })?;
     let members = count(kept.table.members.len(), "model");
     put(file, kept, replace)?;
     output::line(&format!("imported {members} into {}", file.path().display()))
 }
 
-fn export(file: &TrustFile, to: &Path) -> Result<(), Failure> {
+async fn export(settings: &Settings, file: &TrustFile, to: &Path) -> Result<(), Failure> {
     let kept = file.read()?.ok_or_else(|| none(file))?;
-    // Which runs were counted here says nothing elsewhere.
+    let exported = kept
+        .exported(head(settings).await)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", file.path().display())))?;
     if to == Path::new("-") {
-        return output::json(&serde_json::to_value(&kept.table).unwrap_or_default());
+        return output::json(&exported);
     }
-    TrustFile::at(to).export(&kept.table)?;
+    TrustFile::at(to).export(&exported)?;
     output::line(&format!("exported {} to {}", count(kept.table.members.len(), "model"), to.display()))
+}
+
+/// Where this installation's history stands, if it has begun one.
+async fn head(settings: &Settings) -> Option<HistoryHead> {
+    settings.history_file().filter(|path| path.exists())?;
+    let head = match kept::open(settings) {
+        Ok(history) => history?.head().await.map_err(|error| kept::told(&error)),
+        Err(why) => Err(why),
+    };
+    head.map_err(|why| output::note(&format!("note: exported without where it was learned: {why}"))).ok()
 }
 
 fn forget(file: &TrustFile, member: &str) -> Result<(), Failure> {
