@@ -167,7 +167,10 @@ async fn a_file_that_cannot_be_used_costs_no_answer() {
     let blocked = Shell { home: tempfile::tempdir().unwrap(), environment: environment.clone() };
     let said = blocked.run(&["ask", "--mode", "express", "Which day follows Monday?"]);
     said.succeeded();
-    assert!(said.stderr.contains("cannot be used as the history"), "{said:?}");
+    assert!(
+        said.stderr.contains("cannot be used as the history") && said.stderr.contains("history.path"),
+        "{said:?}"
+    );
     environment.push(("ORCHESTRATOR_HISTORY_REQUIRED".into(), "true".into()));
     let strict = Shell { home: tempfile::tempdir().unwrap(), environment };
     strict

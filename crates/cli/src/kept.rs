@@ -21,7 +21,16 @@ pub(crate) fn told(error: &dyn Error) -> String {
 
 /// The history of `settings`, for a run that is to be kept: `None` where none is wanted; the error is a sentence.
 pub(crate) fn open(settings: &Settings) -> Result<Option<Arc<History>>, String> {
-    open_history(settings).map_err(|error: OpenError| told(&error))
+    open_history(settings).map_err(|error| match &error {
+        OpenError::Unusable { .. } => {
+            format!(
+                "{}: see to the rights of the directory, or name another place as history.path",
+                told(&error)
+            )
+        }
+        // The others say what to do.
+        _ => told(&error),
+    })
 }
 
 /// The history of `settings`, for a command that has nothing to do without one.
