@@ -130,6 +130,10 @@ impl<'a> Lane<'a> {
             // What was journaled meanwhile must not be paid again either.
             self.idle().await;
             kills.push(Kill { sent: self.server.requests().len(), held: self.entries(&run).await? });
+            // It may have been killed on its way out, when the run had ended: nobody can go on with that.
+            if self.row(question).await?.is_some_and(|(_, state)| state == RunState::Done) {
+                break;
+            }
         }
         self.finish(&run, &kills, question).await
     }
