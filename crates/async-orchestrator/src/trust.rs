@@ -30,7 +30,8 @@ pub const ORIGINS_MAX: usize = 16;
 /// Where a table was learned that came from elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustOrigin {
-    /// Where the exporter's history stood: its exported bundle, which `verify --file` checks, ends there or later. Unset where it keeps none.
+    /// Where the exporter's history stood: its exported bundle, which `verify --file` checks, ends there or later. Unset where that is not
+    /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<HistoryHead>,
     /// The hash of the canonical JSON of the table as it was exported. It shows a slip; it is no signature.
@@ -73,16 +74,17 @@ impl KeptTrust {
         Ok(exported)
     }
 
-    /// What others handed over, at `now_ms` since 1970. A table that does not say where it comes from has an origin of which only its hash is
-    /// known.
+    /// What others handed over, at `now_ms` since 1970. What is no export, such as a copy of a table's own file, gets an origin of which only
+    /// the table's hash is known, and keeps the runs that it has counted.
     ///
     /// # Errors
-    /// If the table is not the one that its last origin exported.
+    /// If the table is not the one that was exported.
     pub fn imported(mut self, now_ms: u64) -> Result<Self, AlteredTrust> {
         let table_hash = hash(&self.table).map_err(|_| AlteredTrust)?;
-        match self.origins.last_mut() {
-            Some(origin) if origin.table_hash != table_hash => return Err(AlteredTrust),
-            Some(origin) => origin.imported_ms = Some(now_ms),
+        // An export's last origin is the exporter, whose table nobody has imported yet.
+        match self.origins.last_mut().filter(|origin| origin.imported_ms.is_none()) {
+            Some(exporter) if exporter.table_hash != table_hash => return Err(AlteredTrust),
+            Some(exporter) => exporter.imported_ms = Some(now_ms),
             None => self.came_from(TrustOrigin { history: None, table_hash, imported_ms: Some(now_ms) }),
         }
         Ok(self)
@@ -164,6 +166,17 @@ mod tests {
         let imported = table().imported(3).unwrap();
         assert_eq!(imported.origins.len(), 1);
         assert!(imported.origins[0].history.is_none() && imported.origins[0].imported_ms == Some(3));
+    }
+
+    #[test]
+    fn a_copy_of_a_table_that_was_imported_and_has_grown_is_no_altered_export() {
+        let mut kept = table().exported(Some(head("a"))).unwrap().imported(5).unwrap();
+        kept.table.members.insert(String::from("openai:two"), Member::default());
+        kept.counted_runs.push(RunId::new("here"));
+        let copied = kept.imported(9).unwrap();
+        let when: Vec<_> = copied.origins.iter().map(|origin| origin.imported_ms).collect();
+        assert_eq!(when, [Some(5), Some(9)]);
+        assert!(copied.origins[1].history.is_none() && copied.counted_runs.len() == 1);
     }
 
     #[test]

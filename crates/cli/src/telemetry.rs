@@ -29,8 +29,12 @@ pub(crate) fn log(environment: &Environment) -> Result<(), Failure> {
         Failure::new(Exit::Config, format!("{LOG}: `{words}` is no filter ({error}): {advice}"))
     })?;
     let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-    let written =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    let written = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        // A closed stderr is nobody's affair; to complain of it there would end the thread.
+        .log_internal_errors(false);
     // Where somebody in this process has a subscriber already, theirs stays.
     let _ = written.try_init();
     Ok(())
@@ -69,10 +73,15 @@ pub(crate) fn trace(environment: &Environment) -> Option<TraceContext> {
     }
 }
 
-/// Waits for what is on its way.
+/// Waits for what is on its way, and says so where it did not get out.
 pub(crate) async fn flush(instrumentation: Option<Arc<OrchestrationInstrumentation>>) {
-    if let Some(instrumentation) = instrumentation {
-        // It blocks; the program's other work, if any, goes on meanwhile.
-        let _ = tokio::task::spawn_blocking(move || instrumentation.flush(FLUSH_MAX)).await;
+    let Some(instrumentation) = instrumentation else { return };
+    // It blocks; the program's other work, if any, goes on meanwhile.
+    let flushed = tokio::task::spawn_blocking(move || {
+        let all = instrumentation.flush(FLUSH_MAX);
+        all && instrumentation.dropped().iter().all(|(_, lost)| *lost == 0)
+    });
+    if !flushed.await.unwrap_or(false) {
+        output::note("note: not all of this run's telemetry went out");
     }
 }

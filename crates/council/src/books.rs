@@ -379,6 +379,9 @@ pub(crate) fn raise(line: &Line, alarm: &Alarm) {
 
 /// Tells the observers that a seat came to nothing for a reason that its call does not know.
 pub(crate) fn tell(line: &Line, stage: Stage, failure: &SeatFailure) {
-    let (cause, why) = (failure.cause, failure.why.clone());
-    line.events.emit(Some(failure.seat), || EventKind::RoleFailed { stage, cause, why });
+    line.events.emit(Some(failure.seat), || EventKind::RoleFailed {
+        stage,
+        cause: failure.cause,
+        why: failure.why.clone(),
+    });
 }

@@ -347,8 +347,10 @@ impl Council {
         beginning: Option<Beginning>,
     ) -> Result<DecisionRecord, CouncilError> {
         let Setting { line, request, decision, seed, .. } = setting;
-        let trace = line.events.trace().cloned();
-        line.events.emit(None, || EventKind::RunStarted { seats: self.panel.planned(), trace });
+        line.events.emit(None, || EventKind::RunStarted {
+            seats: self.panel.planned(),
+            trace: line.events.trace().cloned(),
+        });
         if let Some(past) = line.log.past() {
             line.events.emit(None, || EventKind::Resumed { calls: past.calls() });
         }

@@ -1,11 +1,12 @@
 //! A reader's queue and thread: bounded, and nobody ever waits for them.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, SystemTime},
@@ -54,7 +55,8 @@ enum Item {
 pub(crate) struct Queue {
     name: String,
     shared: Arc<Shared>,
-    dropped: AtomicU64,
+    /// Whether a flush was waited for in vain: then the end waits for none.
+    hangs: AtomicBool,
     wants_deltas: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -63,11 +65,12 @@ pub(crate) struct Queue {
 struct Shared {
     waiting: Mutex<Waiting>,
     woken: Condvar,
+    dropped: AtomicU64,
 }
 
 #[derive(Default)]
 struct Waiting {
-    items: Vec<Item>,
+    items: VecDeque<Item>,
     /// Whether the thread sleeps until it is woken: then the first item wakes it, and no other needs to.
     asleep: bool,
     /// Whether somebody waits for what is here.
@@ -89,7 +92,7 @@ impl Queue {
         let thread =
             std::thread::Builder::new().name(format!("watch-{name}")).spawn(move || run(reader, &mine))?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { name, shared, dropped: AtomicU64::new(0), wants_deltas, thread })
+        Ok(Self { name, shared, hangs: AtomicBool::new(false), wants_deltas, thread })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -97,7 +100,7 @@ impl Queue {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.shared.dropped.load(Ordering::Relaxed)
     }
 
     /// Whether the event is handed over; what else a reader does not want it passes over itself.
@@ -110,17 +113,19 @@ impl Queue {
     /// Events are moved, not shared: most hold nothing that would have to be freed on another thread than it was made on, which costs both.
     pub(crate) fn push(&self, event: Stamped) {
         if !self.hand_over(Item::Event(event)) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn hand_over(&self, item: Item) -> bool {
         let mut waiting = self.shared.lock();
-        if waiting.closed || waiting.items.len() >= QUEUE_MAX {
+        let flush = matches!(item, Item::Flush(_));
+        // Who flushes waits, so that there are never more of them than of those who do.
+        if waiting.closed || (waiting.items.len() >= QUEUE_MAX && !flush) {
             return false;
         }
-        waiting.urgent |= matches!(item, Item::Flush(_));
-        waiting.items.push(item);
+        waiting.urgent |= flush;
+        waiting.items.push_back(item);
         // To wake a thread for each event costs more than everything else about it.
         let wake = waiting.urgent || waiting.items.len() == QUEUE_MAX / 2 || waiting.asleep;
         waiting.asleep = false;
@@ -133,7 +138,12 @@ impl Queue {
 
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let (done, wait) = sync_channel(1);
-        self.hand_over(Item::Flush(done)) && wait.recv_timeout(limit).is_ok()
+        if !self.hand_over(Item::Flush(done)) {
+            return false;
+        }
+        let waited = wait.recv_timeout(limit);
+        self.hangs.fetch_or(waited == Err(RecvTimeoutError::Timeout), Ordering::Relaxed);
+        waited.is_ok()
     }
 }
 
@@ -144,11 +154,32 @@ enum Next {
     Closed,
 }
 
+/// What a thread took and has not read yet. However the thread ends, also by a panic of its reader, nothing is handed over any more, and what
+/// nobody will read is counted.
+struct Taken<'a> {
+    items: VecDeque<Item>,
+    shared: &'a Shared,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.shared.lock();
+        waiting.closed = true;
+        self.items.append(&mut waiting.items);
+        let lost = self.items.iter().filter(|item| matches!(item, Item::Event(_))).count();
+        self.shared.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+    }
+}
+
 fn run(mut reader: Box<dyn Reader>, shared: &Shared) {
-    let mut items = Vec::new();
+    let mut taken = Taken { items: VecDeque::new(), shared };
     loop {
-        match next(shared, &mut items) {
-            Next::Items => items.drain(..).for_each(|item| read(&mut *reader, item)),
+        match next(shared, &mut taken.items) {
+            Next::Items => {
+                while let Some(item) = taken.items.pop_front() {
+                    read(&mut *reader, item);
+                }
+            }
             Next::Idle => reader.rest(),
             Next::Closed => return reader.rest(),
         }
@@ -158,7 +189,7 @@ fn run(mut reader: Box<dyn Reader>, shared: &Shared) {
 
 /// Sleeps until there is something to read, at most so long that what is held is sent in time. What waits is put into `items`, which is empty
 /// and whose room is used for what comes next.
-fn next(shared: &Shared, items: &mut Vec<Item>) -> Next {
+fn next(shared: &Shared, items: &mut VecDeque<Item>) -> Next {
     let mut waiting = shared.lock();
     waiting.asleep = true;
     let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
@@ -194,8 +225,8 @@ fn read(reader: &mut dyn Reader, item: Item) {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // A reader that hangs is left behind: nobody waits for it longer than this.
-        let rested = self.flush(GOODBYE_MAX);
+        // A reader that hangs is left behind: nobody waits for it longer than this, and not again where that was tried.
+        let rested = !self.hangs.load(Ordering::Relaxed) && self.flush(GOODBYE_MAX);
         self.shared.lock().closed = true;
         self.shared.woken.notify_one();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

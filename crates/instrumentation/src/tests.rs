@@ -319,6 +319,30 @@ fn a_reader_that_hangs_loses_events_and_keeps_nobody_waiting() {
     drop(let_go);
 }
 
+/// A reader that falls over its first event.
+struct Falling;
+
+impl Reader for Falling {
+    fn read(&mut self, _: &Stamped) {
+        panic!("this reader falls");
+    }
+}
+
+#[test]
+fn what_a_reader_that_fell_will_not_read_is_counted_and_nobody_waits_for_it() {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let builder = OrchestrationInstrumentation::builder(clock).reader("falling", Falling);
+    let instrumentation = builder.build().unwrap();
+    let read = run().iter().filter(|event| !matches!(event.kind, EventKind::Delta { .. })).count() as u64;
+    observed(&instrumentation);
+    // The limit is never reached: the end of the thread answers.
+    assert!(!instrumentation.flush(Duration::from_secs(600)));
+    assert_eq!(instrumentation.dropped()[0].1, read - 1, "all but the one that it fell over");
+    observed(&instrumentation);
+    assert_eq!(instrumentation.dropped()[0].1, 2 * read - 1);
+    assert!(!instrumentation.flush(Duration::from_secs(600)));
+}
+
 #[test]
 fn a_clock_that_is_set_back_ends_no_span_before_it_began() {
     let clock = ManualClock::new();

@@ -25,7 +25,7 @@ pub(crate) enum TrustAction {
     /// CSV: a header `question_id,category,answer,MODEL,MODEL,...`, then a line a question; an empty field is no answer. JSON lines: `{"qid": "..",
     /// "task": "..", "answer": "..", "votes": {"MODEL": ".." or null}}`. Answers are compared to the letter. The table that was there is replaced.
     Learn(TrustLearn),
-    /// Put the table in this file in place of the present one.
+    /// Put the table in this file in place of the present one, and remember where it was learned.
     Import {
         /// A table that `trust export` wrote.
         file: PathBuf,
@@ -33,7 +33,7 @@ pub(crate) enum TrustAction {
         #[arg(long)]
         replace: bool,
     },
-    /// Write the table into a file.
+    /// Write the table into a file, with where it was learned: this installation, and where its history stands.
     Export {
         /// The file; `-` is stdout.
         file: PathBuf,

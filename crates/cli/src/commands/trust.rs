@@ -70,7 +70,7 @@ fn came_from(origin: &TrustOrigin) -> String {
             count(usize::try_from(head.links).unwrap_or(usize::MAX), "link"),
             one_line(&head.hash)
         ),
-        None => String::from("a place that keeps no history"),
+        None => String::from("a place of which nothing is known"),
     };
     let when = origin.imported_ms.map(|ms| format!(", imported {}", kept::moment(ms))).unwrap_or_default();
     format!("learned at {place}{when}")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use async_orchestrator::{CallFigures, Latencies, RunFigures, Stats};
+use async_orchestrator::{CalibrationBin, CallFigures, Latencies, MicroUsd, RunFigures, Stats};
 
 use crate::{ask::money, sanitize::one_line};
 
@@ -51,7 +51,7 @@ pub(crate) fn by_outcome(stats: &Stats) -> Table {
 /// What was stated and what came of it, for the tenths that hold a decision.
 pub(crate) fn calibration(stats: &Stats) -> Table {
     let bins = stats.calibration.bins.iter().filter(|bin| bin.count > 0);
-    let row = |bin: &async_orchestrator::CalibrationBin| Row {
+    let row = |bin: &CalibrationBin| Row {
         cells: vec![share(bin.stated), share(bin.right), bin.count.to_string()],
         count: bin.count,
     };
@@ -118,18 +118,18 @@ pub(crate) const fn is_priced(figures: &CallFigures) -> bool {
     figures.unpriced < answered(figures) || answered(figures) == 0
 }
 
-/// What calls cost; where a part is unknown, it says so.
 fn cost(figures: &CallFigures) -> String {
-    let known = is_priced(figures);
-    let unknown = if figures.unpriced > 0 && known { "+?" } else { "" };
-    format!("{}{unknown}", money(known.then_some(figures.cost)))
+    amount(figures.cost, figures.unpriced, is_priced(figures))
 }
 
-/// What runs cost; where a part is unknown, it says so.
 pub(crate) fn run_cost(figures: &RunFigures) -> String {
-    let known = figures.unpriced < figures.runs;
-    let unknown = if figures.unpriced > 0 && known { "+?" } else { "" };
-    format!("{}{unknown}", money(known.then_some(figures.cost)))
+    amount(figures.cost, figures.unpriced, figures.unpriced < figures.runs)
+}
+
+/// An amount that says where a part of it, or all, is unknown.
+fn amount(known: MicroUsd, unpriced: u64, is_known: bool) -> String {
+    let unknown = if unpriced > 0 && is_known { "+?" } else { "" };
+    format!("{}{unknown}", money(is_known.then_some(known)))
 }
 
 /// The time that so large a share of all did not exceed.

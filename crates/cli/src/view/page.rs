@@ -7,6 +7,8 @@
 mod days;
 mod plots;
 
+use std::collections::BTreeMap;
+
 use async_orchestrator::{CallFigures, MicroUsd, RunFigures, Stats};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -75,7 +77,7 @@ fn sections(stats: &Stats) -> Markup {
         section {
             h2 { "Models" }
             div.plots {
-                (calls_of(&stats.by_model, "calls"))
+                (calls_of(&stats.by_model))
                 (latency_of(&stats.by_model))
                 (wins_of(&stats.by_model))
                 (cost_of(&stats.by_model))
@@ -157,7 +159,7 @@ fn cents(amount: MicroUsd) -> String {
     format!("${}.{:02}", grouped(cents / 100), cents % 100)
 }
 
-type Groups<'a> = &'a std::collections::BTreeMap<String, CallFigures>;
+type Groups<'a> = &'a BTreeMap<String, CallFigures>;
 
 /// The groups with most calls, and how many more there are.
 fn drawn(groups: Groups<'_>) -> (Vec<(String, &CallFigures)>, usize) {
@@ -173,7 +175,7 @@ fn more_of(more: usize) -> Markup {
     html! { @if more > 0 { p.note { "And " (more) " more with fewer calls: the table has them." } } }
 }
 
-fn calls_of(groups: Groups<'_>, what: &str) -> Markup {
+fn calls_of(groups: Groups<'_>) -> Markup {
     let (drawn, more) = drawn(groups);
     let most = drawn.iter().map(|(_, figures)| figures.calls).max().unwrap_or_default();
     let bars = drawn.into_iter().map(|(name, figures)| Bar {
@@ -186,7 +188,7 @@ fn calls_of(groups: Groups<'_>, what: &str) -> Markup {
         },
     });
     let legend = ["answered", "came to nothing"];
-    plots::figure(what, &legend, &html! { (plots::bars(bars.collect())) (more_of(more)) })
+    plots::figure("calls", &legend, &html! { (plots::bars(bars.collect())) (more_of(more)) })
 }
 
 fn latency_of(groups: Groups<'_>) -> Markup {
@@ -237,7 +239,7 @@ fn cost_of(groups: Groups<'_>) -> Markup {
     plots::figure("cost of an answered call whose price is known", &[], &plot)
 }
 
-fn fields(groups: &std::collections::BTreeMap<String, RunFigures>) -> Markup {
+fn fields(groups: &BTreeMap<String, RunFigures>) -> Markup {
     let mut most: Vec<(&String, &RunFigures)> = groups.iter().collect();
     most.sort_by_key(|(_, figures)| std::cmp::Reverse(figures.runs));
     let top = most.first().map_or(0, |(_, figures)| figures.runs);

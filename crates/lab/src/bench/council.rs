@@ -6,7 +6,9 @@ use anyhow::{Result, ensure};
 use async_orchestrator::{
     AsyncOrchestrator, AsyncOrchestratorBuilder, LlmProvider, ModeChoice, Status, TriageRequest,
 };
+use async_orchestrator_core::Clock;
 use async_orchestrator_providers::Delivery;
+use async_orchestrator_resilience::TokioClock;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -15,7 +17,7 @@ use super::{
     process::Helper,
     raw::Raw,
     remembering::{Asked, Remembering},
-    rounds::{Contestant, cpu},
+    rounds::{Contestant, cpu, median, ms_since},
     upstream::COUNCIL,
     world,
 };
@@ -139,6 +141,23 @@ async fn graph(provider: &dyn LlmProvider, waves: &[Vec<Asked>], councils: usize
         }
     }
     Ok(())
+}
+
+/// The middle wall time of a council at each contestant, in milliseconds: all hold one a round, in an order that turns.
+pub(super) async fn wall<const N: usize>(
+    contestants: &[AsyncOrchestrator; N],
+    rounds: usize,
+) -> Result<[f64; N]> {
+    let mut times: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(rounds));
+    for round in 0..rounds {
+        for place in 0..N {
+            let index = (place + round) % N;
+            let started = TokioClock.now();
+            deliberate(&contestants[index], round * N + index, None).await?;
+            times[index].push(ms_since(started));
+        }
+    }
+    Ok(times.map(median))
 }
 
 /// Holds so many councils, one after the other.

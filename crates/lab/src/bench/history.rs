@@ -5,13 +5,13 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use async_orchestrator::{
-    AsyncOrchestrator, Filter, History, HistoryOptions, Journal, JournalBody, JournalEntry, Replayer, RunId,
-    RunSetup, SearchOrder, StatsFilter, SyncMode, VerifyScope,
+    AsyncOrchestrator, AsyncOrchestratorBuilder, Filter, History, HistoryOptions, Journal, JournalBody,
+    JournalEntry, Replayer, RunId, RunSetup, SearchOrder, StatsFilter, SyncMode, VerifyScope,
 };
 use async_orchestrator_core::{Clock, SealedEntry, content_hash};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -21,11 +21,11 @@ use tokio::task::JoinSet;
 
 use super::{
     Figure, Sheet,
-    council::{deliberate, orchestrator},
+    council::{deliberate, orchestrator, wall},
     pattern::Pattern,
     process::Helper,
     remembering::Remembering,
-    rounds::median,
+    rounds::{median, ms_since},
     upstream::COUNCIL,
     world,
 };
@@ -61,8 +61,11 @@ pub(super) fn open(path: &Path, sync: SyncMode) -> Result<Arc<History>> {
     Ok(Arc::new(History::open(path, options)?))
 }
 
-fn kept_in(remembering: &Arc<Remembering>, history: &Arc<History>) -> Result<AsyncOrchestrator> {
-    let builder = orchestrator(Arc::<Remembering>::clone(remembering));
+/// Councils over `builder` that journal into `history` and are kept there.
+pub(super) fn kept_in(
+    builder: AsyncOrchestratorBuilder,
+    history: &Arc<History>,
+) -> Result<AsyncOrchestrator> {
     Ok(builder.journal(Arc::<History>::clone(history)).history(Arc::<History>::clone(history)).build()?)
 }
 
@@ -73,19 +76,10 @@ async fn added(
     rounds: usize,
     sheet: &mut Sheet<'_>,
 ) -> Result<()> {
-    let plain = orchestrator(Arc::<Remembering>::clone(remembering)).build()?;
+    let over = || orchestrator(Arc::<Remembering>::clone(remembering));
     let (off, full) = (open(&beside("off.db"), SyncMode::Off)?, open(&beside("full.db"), SyncMode::Full)?);
-    let contestants = [plain, kept_in(remembering, &off)?, kept_in(remembering, &full)?];
-    let mut times: [Vec<f64>; 3] = Default::default();
-    for round in 0..rounds * 20 {
-        for place in 0..contestants.len() {
-            let index = (place + round) % contestants.len();
-            let started = TokioClock.now();
-            deliberate(&contestants[index], round * 3 + index, None).await?;
-            times[index].push(ms_since(started));
-        }
-    }
-    let [plain, off, full] = times.map(median);
+    let contestants = [over().build()?, kept_in(over(), &off)?, kept_in(over(), &full)?];
+    let [plain, off, full] = wall(&contestants, rounds * 20).await?;
     let sync = sync_ms(&beside("sync"))?;
     sheet.add(
         Figure::new("history.council.plain", plain, "ms").note("p50 wall time in this process, nothing kept"),
@@ -95,10 +89,6 @@ async fn added(
     sheet.add(Figure::new("history.council.added_full", full - plain, "ms").note("with every sync"));
     sheet.add(Figure::new("history.disk.sync", sync, "ms").note("p50 of one fdatasync after 4 KiB"));
     Ok(())
-}
-
-pub(super) fn ms_since(started: Instant) -> f64 {
-    TokioClock.now().saturating_duration_since(started).as_secs_f64() * 1_000.0
 }
 
 /// How long the disk takes to sync, without SQLite.
@@ -164,7 +154,8 @@ fn step(index: u64, number: usize) -> JournalBody {
 /// A council that was really held, to make others after.
 async fn pattern(remembering: &Arc<Remembering>, path: &Path) -> Result<Pattern> {
     let history = open(path, SyncMode::Off)?;
-    deliberate(&kept_in(remembering, &history)?, 1, None).await?;
+    let builder = orchestrator(Arc::<Remembering>::clone(remembering));
+    deliberate(&kept_in(builder, &history)?, 1, None).await?;
     Pattern::of(&history).await
 }
 
@@ -173,10 +164,7 @@ async fn replays(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     let history = open(path, SyncMode::Off)?;
     let upstream = Helper::start("upstream", &[])?;
     let provider = world::provider(&upstream.address, COUNCIL)?;
-    let builder = orchestrator(provider)
-        .journal(Arc::<History>::clone(&history))
-        .history(Arc::<History>::clone(&history));
-    let asked = builder.build()?;
+    let asked = kept_in(orchestrator(provider), &history)?;
     for number in 0..REPLAYED {
         deliberate(&asked, number, None).await?;
     }
@@ -212,10 +200,7 @@ pub(super) async fn repeat(times: &str) -> Result<()> {
     let provider = world::provider(&upstream.address, COUNCIL)?;
     let directory = Directory::make("replays").map_err(anyhow::Error::msg)?;
     let history = open(&directory.history(), SyncMode::Off)?;
-    let asked = orchestrator(provider)
-        .journal(Arc::<History>::clone(&history))
-        .history(Arc::<History>::clone(&history));
-    deliberate(&asked.build()?, 1, None).await?;
+    deliberate(&kept_in(orchestrator(provider), &history)?, 1, None).await?;
     let rows = history.list(Filter::default()).await?;
     let run = &rows.first().context("nothing was kept")?.run;
     let replayer = Replayer::new(&setup_of(&history).await?, CollaborativePromptLibrary::built_in()?)?;

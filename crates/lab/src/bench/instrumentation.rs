@@ -11,16 +11,16 @@ use async_orchestrator::{
     AsyncOrchestrator, AsyncOrchestratorBuilder, Environment, History, OrchestrationInstrumentation, Role,
     RoleDefinition, SyncMode, otlp,
 };
-use async_orchestrator_core::{Clock, Event, Observer};
+use async_orchestrator_core::{Event, Observer};
 use async_orchestrator_resilience::TokioClock;
 
 use super::{
     Figure, Sheet,
-    council::{deliberate, orchestrator, repeat},
-    history::{ms_since, open},
+    council::{deliberate, orchestrator, repeat, wall},
+    history::{kept_in, open},
     process::{Helper, cpu_ns, thread_ns},
     remembering::Remembering,
-    rounds::{Contestant, cpu, median},
+    rounds::{Contestant, cpu},
     upstream::COUNCIL,
     world,
 };
@@ -54,9 +54,15 @@ pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
     ensure!(calls == CALLS, "the council made {calls} calls, not {CALLS}");
 
     counted(&collected, sheet)?;
-    spent(&at_once, &receiver, &history, rounds, sheet).await?;
-    let waiting = Arc::new(Remembering::new(provider, CALL));
-    paired(&waiting, &receiver, &history, rounds, sheet).await
+    let readers = Readers { receiver, history };
+    readers.spent(&at_once, rounds, sheet).await?;
+    readers.paired(&Arc::new(Remembering::new(provider, CALL)), rounds, sheet).await
+}
+
+/// Where spans and records go.
+struct Readers {
+    receiver: Helper,
+    history: Arc<History>,
 }
 
 /// A council of ten calls.
@@ -97,10 +103,6 @@ fn everything(receiver: &Helper) -> Result<Arc<OrchestrationInstrumentation>> {
     Ok(Arc::new(builder.reader("otlp", spans).build()?))
 }
 
-fn kept(builder: AsyncOrchestratorBuilder, history: &Arc<History>) -> AsyncOrchestratorBuilder {
-    builder.journal(Arc::<History>::clone(history)).history(Arc::<History>::clone(history))
-}
-
 /// The counting alone: the events of one council again and again.
 fn counted(collected: &Collected, sheet: &mut Sheet<'_>) -> Result<()> {
     let events = collected.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -119,55 +121,70 @@ fn counted(collected: &Collected, sheet: &mut Sheet<'_>) -> Result<()> {
     Ok(())
 }
 
-/// CPU time of all threads, in paired rounds over a provider that answers at once.
-async fn spent(
-    provider: &Arc<Remembering>,
-    receiver: &Helper,
-    history: &Arc<History>,
-    rounds: usize,
-    sheet: &mut Sheet<'_>,
-) -> Result<()> {
-    let (counting, exporting) = (metrics()?, everything(receiver)?);
-    let silent = ten(provider).build()?;
-    let counted = ten(provider).observer(counting).build()?;
-    let traced = ten(provider).observer(exporting.clone()).build()?;
-    let contestants = [
-        Contestant::new("silent", |councils| Box::pin(repeat(&silent, councils))),
-        Contestant::new("counted", |councils| Box::pin(repeat(&counted, councils))),
-        Contestant::new("traced", |councils| {
-            let (traced, exporting) = (&traced, &exporting);
-            Box::pin(async move {
-                repeat(traced, councils).await?;
-                ensure!(exporting.flush(FLUSH_MAX), "spans were not sent");
-                Ok(())
-            })
-        }),
-    ];
-    let prices = cpu(&contestants, rounds, COUNCILS).await?;
-    let silent = prices.us("silent");
-    sheet.add(Figure::new("instrumentation.cpu.silent", silent, "us").note("a council that nobody watches"));
-    let counted = Figure::new("instrumentation.cpu.metrics", prices.us("counted") - silent, "us");
-    sheet.add(counted.note("more CPU where metrics are counted, the making of the events included"));
-    let traced = Figure::new("instrumentation.cpu.traces", prices.us("traced") - silent, "us");
-    let lost: u64 = exporting.dropped().iter().map(|(_, lost)| lost).sum();
-    ensure!(lost == 0, "{lost} events were not traced");
-    let note = "more CPU of all threads where spans are exported too, to a receiver in another process";
-    sheet.add(traced.at_most(TRACES_US_MAX).note(note));
+impl Readers {
+    /// CPU time of all threads, in paired rounds over a provider that answers at once.
+    async fn spent(&self, provider: &Arc<Remembering>, rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
+        let (counting, exporting) = (metrics()?, everything(&self.receiver)?);
+        let silent = ten(provider).build()?;
+        let counted = ten(provider).observer(counting).build()?;
+        let traced = ten(provider).observer(exporting.clone()).build()?;
+        let contestants = [
+            Contestant::new("silent", |councils| Box::pin(repeat(&silent, councils))),
+            Contestant::new("counted", |councils| Box::pin(repeat(&counted, councils))),
+            Contestant::new("traced", |councils| {
+                let (traced, exporting) = (&traced, &exporting);
+                Box::pin(async move {
+                    repeat(traced, councils).await?;
+                    ensure!(exporting.flush(FLUSH_MAX), "spans were not sent");
+                    Ok(())
+                })
+            }),
+        ];
+        let prices = cpu(&contestants, rounds, COUNCILS).await?;
+        let silent = prices.us("silent");
+        sheet.add(
+            Figure::new("instrumentation.cpu.silent", silent, "us").note("a council that nobody watches"),
+        );
+        let counted = Figure::new("instrumentation.cpu.metrics", prices.us("counted") - silent, "us");
+        sheet.add(counted.note("more CPU where metrics are counted, the making of the events included"));
+        let traced = Figure::new("instrumentation.cpu.traces", prices.us("traced") - silent, "us");
+        let lost: u64 = exporting.dropped().iter().map(|(_, lost)| lost).sum();
+        ensure!(lost == 0, "{lost} events were not traced");
+        let note = "more CPU of all threads where spans are exported too, to a receiver in another process";
+        sheet.add(traced.at_most(TRACES_US_MAX).note(note));
 
-    let recording = ten(provider).history(Arc::<History>::clone(history)).build()?;
-    let figure = Figure::new("instrumentation.cpu.history", of_writer(&recording, rounds).await?, "us");
-    sheet.add(
-        figure
-            .at_most(HISTORY_US_MAX)
-            .note("CPU of the history's own thread: full records, each commit synced"),
-    );
-    let journaling = kept(ten(provider), history).build()?;
-    let figure = Figure::new("instrumentation.cpu.journal", of_writer(&journaling, rounds).await?, "us");
-    sheet
-        .add(figure.note(
+        let recording = ten(provider).history(Arc::<History>::clone(&self.history)).build()?;
+        let figure = Figure::new("instrumentation.cpu.history", of_writer(&recording, rounds).await?, "us");
+        sheet.add(
+            figure
+                .at_most(HISTORY_US_MAX)
+                .note("CPU of the history's own thread: full records, each commit synced"),
+        );
+        let journaling = kept_in(ten(provider), &self.history)?;
+        let figure = Figure::new("instrumentation.cpu.journal", of_writer(&journaling, rounds).await?, "us");
+        sheet.add(figure.note(
             "the same with a journal, whose every step is synced too: the disk's share of it is large",
         ));
-    Ok(())
+        Ok(())
+    }
+
+    /// Wall time, in paired rounds over a provider that takes its time.
+    async fn paired(&self, provider: &Arc<Remembering>, rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
+        let watched = || everything(&self.receiver).map(|watched| ten(provider).observer(watched));
+        let contestants: [AsyncOrchestrator; 3] =
+            [ten(provider).build()?, watched()?.build()?, kept_in(watched()?, &self.history)?];
+        deliberate(&contestants[0], 0, None).await?;
+        let [silent, watched, kept] = wall(&contestants, rounds * 2).await?;
+        let note = format!("p50 of {} councils whose calls take {} ms each", rounds * 2, CALL.as_millis());
+        sheet.add(Figure::new("instrumentation.wall.silent", silent, "ms").note(note));
+        let percent = |with: f64| (with / silent - 1.0) * 100.0;
+        let figure =
+            Figure::new("instrumentation.wall.watched", percent(watched), "%").at_most(WALL_PERCENT_MAX);
+        sheet.add(figure.note("more wall time with metrics and exported traces, paired"));
+        let figure = Figure::new("instrumentation.wall.kept", percent(kept), "%").at_most(WALL_PERCENT_MAX);
+        sheet.add(figure.note("with journal and history too, every step synced before the next is sent"));
+        Ok(())
+    }
 }
 
 /// The CPU time of the history's thread for a council, in microseconds.
@@ -176,38 +193,6 @@ async fn of_writer(orchestrator: &AsyncOrchestrator, rounds: usize) -> Result<f6
     let before = thread_ns("history-writer")?;
     repeat(orchestrator, councils).await?;
     Ok(thread_ns("history-writer")?.saturating_sub(before) as f64 / councils as f64 / 1_000.0)
-}
-
-/// Wall time, in paired rounds over a provider that takes its time.
-async fn paired(
-    provider: &Arc<Remembering>,
-    receiver: &Helper,
-    history: &Arc<History>,
-    rounds: usize,
-    sheet: &mut Sheet<'_>,
-) -> Result<()> {
-    let watched = || everything(receiver).map(|watched| ten(provider).observer(watched));
-    let contestants: [AsyncOrchestrator; 3] =
-        [ten(provider).build()?, watched()?.build()?, kept(watched()?, history).build()?];
-    deliberate(&contestants[0], 0, None).await?;
-    let mut times: [Vec<f64>; 3] = Default::default();
-    for round in 0..rounds * 2 {
-        for place in 0..contestants.len() {
-            let index = (place + round) % contestants.len();
-            let started = TokioClock.now();
-            deliberate(&contestants[index], round * 3 + index, None).await?;
-            times[index].push(ms_since(started));
-        }
-    }
-    let [silent, watched, kept] = times.map(median);
-    let note = format!("p50 of {} councils whose calls take {} ms each", rounds * 2, CALL.as_millis());
-    sheet.add(Figure::new("instrumentation.wall.silent", silent, "ms").note(note));
-    let percent = |with: f64| (with / silent - 1.0) * 100.0;
-    let figure = Figure::new("instrumentation.wall.watched", percent(watched), "%").at_most(WALL_PERCENT_MAX);
-    sheet.add(figure.note("more wall time with metrics and exported traces, paired"));
-    let figure = Figure::new("instrumentation.wall.kept", percent(kept), "%").at_most(WALL_PERCENT_MAX);
-    sheet.add(figure.note("with journal and history too, every step synced before the next is sent"));
-    Ok(())
 }
 
 /// Holds so many councils, watched as `how` says, for a profiler or a counter of instructions: `silent`, `metrics`,
@@ -221,8 +206,12 @@ pub(super) async fn watched(how: &str, councils: &str) -> Result<()> {
     let builder = match how {
         "metrics" => ten(&provider).observer(metrics()?),
         "traces" => ten(&provider).observer(everything(&receiver)?),
-        "history" => kept(ten(&provider), &open(&directory.history(), SyncMode::Full)?),
-        _ => ten(&provider),
+        "history" => {
+            let kept = kept_in(ten(&provider), &open(&directory.history(), SyncMode::Full)?)?;
+            return repeat(&kept, councils.parse()?).await;
+        }
+        "silent" => ten(&provider),
+        other => anyhow::bail!("`{other}`: silent, metrics, traces or history is expected"),
     };
     repeat(&builder.build()?, councils.parse()?).await
 }

@@ -13,7 +13,7 @@ use async_orchestrator_core::{
 use async_orchestrator_resilience::TokioClock;
 use futures_util::future::try_join_all;
 
-use super::history::ms_since;
+use super::rounds::ms_since;
 use crate::eval::sample::SplitMix;
 
 const DAY_MS: u64 = 86_400_000;
@@ -91,6 +91,7 @@ fn moment(number: usize, of: usize) -> u64 {
 
 /// Gives the outcome to some model; tells what it cost, if that is known, and the milliseconds that it took.
 fn vary(outcome: &mut RoleOutcome, dice: &mut SplitMix) -> Result<(Option<u64>, f64)> {
+    // The smaller of two throws: the first models are asked most.
     let model = &MODELS[dice.below(MODELS.len()).min(dice.below(MODELS.len()))];
     let took_ms = model.ms * dice.normal(0.45).exp();
     let took = std::time::Duration::from_secs_f64(took_ms / 1_000.0).as_millis();

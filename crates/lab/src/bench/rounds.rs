@@ -1,6 +1,10 @@
 //! Paired rounds: every contestant runs once a round, in an order that turns, so that what the machine does meanwhile hits all alike.
 
+use std::time::Instant;
+
 use anyhow::Result;
+use async_orchestrator_core::Clock;
+use async_orchestrator_resilience::TokioClock;
 use futures_util::future::LocalBoxFuture;
 
 use super::process::{Helper, cpu_ns};
@@ -83,6 +87,11 @@ pub(super) fn spread(ratios: &[f64]) -> String {
 
 pub(super) fn ratios(these: &[f64], base: &[f64]) -> Vec<f64> {
     these.iter().zip(base).map(|(this, base)| this / base.max(1.0)).collect()
+}
+
+/// Milliseconds since `started`.
+pub(super) fn ms_since(started: Instant) -> f64 {
+    TokioClock.now().saturating_duration_since(started).as_secs_f64() * 1_000.0
 }
 
 /// The middle of `values`; 0 if there is none.

@@ -85,7 +85,7 @@ pub(super) fn export(
     since_ms: Option<u64>,
     out: &mut dyn Write,
 ) -> Result<(u64, String), BundleError> {
-    let installation = chain::installation(connection)?;
+    let installation = chain::head(connection)?.installation;
     let first: Option<(i64, String)> = connection
         .prepare("SELECT position, previous FROM chain WHERE at_ms >= ?1 ORDER BY position LIMIT 1")?
         .query_map([signed(since_ms.unwrap_or_default())], |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -55,15 +55,10 @@ pub(super) fn origin(installation: &str) -> String {
     content_hash(format!("async-orchestrator history {installation}").as_bytes())
 }
 
-/// The name of this installation; it is made with the file.
-pub(super) fn installation(connection: &Connection) -> Result<String, Error> {
-    connection.prepare_cached("SELECT installation FROM head")?.query_row([], |row| row.get(0))
-}
-
 /// Where a history stands: noted elsewhere, it proves later that nothing before it was changed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HistoryHead {
-    /// The installation whose history it is.
+    /// The installation whose history it is; its name is made with the file.
     pub installation: String,
     /// How many links its chain has.
     pub links: u64,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Kept,
-    chain::{self, Link},
+    chain::{self, HistoryHead, Link},
     journal, signed,
 };
 
@@ -153,16 +153,13 @@ impl Walk {
 
 /// Looks at everything in `scope`.
 pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Verification, Error> {
-    let (installation, head_position, head): (String, i64, String) =
-        connection.query_row("SELECT installation, position, hash FROM head", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    let HistoryHead { installation, links: head_position, hash: head } = chain::head(connection)?;
     let first: u64 = match scope.since_ms {
         None => 1,
         Some(since) => connection
             .query_row(
                 "SELECT coalesce(min(position), ?2) FROM chain WHERE at_ms >= ?1",
-                params![signed(since), head_position + 1],
+                params![signed(since), signed(head_position) + 1],
                 |row| row.get::<_, i64>(0),
             )?
             .unsigned_abs(),
@@ -205,7 +202,7 @@ pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Ver
     for (position, run) in missing {
         walk.flaw(Some(position), run.as_deref(), FlawKind::BodyMissing);
     }
-    end(connection, &mut walk, head_position.unsigned_abs(), &head)?;
+    end(connection, &mut walk, head_position, &head)?;
     if !seen_expected {
         walk.flaw(None, None, FlawKind::OtherHead);
     }

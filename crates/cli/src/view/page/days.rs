@@ -7,7 +7,7 @@ use jiff::{ToSpan as _, civil::Date};
 use maud::{Markup, html};
 
 use super::{
-    plots::{figure, number, series},
+    plots::{figure, number, series, stacked},
     ratio,
 };
 use crate::{
@@ -115,23 +115,13 @@ fn columns(days: &[Day<'_>], top: &str, column: impl Fn(&RunFigures) -> Column) 
                 g {
                     title { (date) ": " (column.text) }
                     @for (at, (from, height)) in stacked(&column.shares).enumerate() {
-                        rect.(series(at)) x=(format!("{x}.1")) y=(number(from)) width=".8" height=(number(height)) {}
+                        rect.(series(at)) x=(format!("{x}.1")) y=(number(100.0 - from - height)) width=".8" height=(number(height)) {}
                     }
                 }
             }
         }
     };
     plot(days, top, &shapes)
-}
-
-/// The upper edge and the height of each part, in hundredths, the first part lowest.
-fn stacked(shares: &[f64]) -> impl Iterator<Item = (f64, f64)> {
-    let mut edge = 100.0_f64;
-    shares.iter().map(move |share| {
-        let height = (share * 100.0).clamp(0.0, edge);
-        edge -= height;
-        (edge, height)
-    })
 }
 
 fn curves(days: &[Day<'_>], top: &str, lines: &[Line<'_>], told: impl Fn(&RunFigures) -> String) -> Markup {

@@ -68,7 +68,7 @@ pub(super) fn bars(bars: Vec<Bar>) -> Markup {
 }
 
 /// Where each part begins and how long it is, in hundredths of the whole.
-fn stacked(shares: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+pub(super) fn stacked(shares: &[f64]) -> impl Iterator<Item = (f64, f64)> {
     let mut from = 0.0_f64;
     shares.iter().map(move |share| {
         let length = (share * 100.0).clamp(0.0, 100.0 - from);
