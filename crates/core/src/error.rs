@@ -302,6 +302,10 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The causes after which a vendor may have worked, and may bill for it, though no answer came.
+    pub const MAY_BE_BILLED: [Self; 5] =
+        [Self::Timeout, Self::Truncated, Self::Malformed, Self::Refusal, Self::Cancelled];
+
     /// The word in the record.
     pub const fn name(self) -> &'static str {
         match self {

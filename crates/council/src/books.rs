@@ -323,12 +323,10 @@ impl Books {
     /// Whether a failed attempt may have been billed by a model whose price nobody knows: then the sum is unknown too.
     fn may_have_cost_unknown(&self, panel: &Panel) -> bool {
         self.attempts.iter().any(|attempt| {
-            let worked = matches!(
-                attempt.outcome,
-                AttemptOutcome::Failed(
-                    Cause::Timeout | Cause::Truncated | Cause::Malformed | Cause::Refusal | Cause::Cancelled
-                )
-            );
+            let worked = match attempt.outcome {
+                AttemptOutcome::Ok(_) => false,
+                AttemptOutcome::Failed(cause) => Cause::MAY_BE_BILLED.contains(&cause),
+            };
             worked && panel.facts(&attempt.target).is_none_or(|facts| facts.price.is_none())
         })
     }

@@ -315,9 +315,11 @@ impl Journal for History {
         let json = canonical_json(setup).map_err(|error| {
             StoreError::new("the council's setup cannot be written", Some(Box::new(error)))
         })?;
+        let name = hash.to_owned();
+        self.writer.ask(move |connection| journal::keep_setup(connection, &name, &json)).await?;
+        // Only now is it on the disk: what was not written must be written with the next run.
         self.held.learn(hash, setup);
-        let hash = hash.to_owned();
-        self.writer.ask(move |connection| journal::keep_setup(connection, &hash, &json)).await
+        Ok(())
     }
 
     async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError> {

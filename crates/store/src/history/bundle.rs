@@ -13,7 +13,7 @@ use super::{
     Kept, chain,
     chain::Link,
     signed,
-    verify::{FlawKind, Verification, Walk, journal_flaw},
+    verify::{FlawKind, Missing, Verification, Walk, journal_flaw},
 };
 
 /// The version of the file's form.
@@ -150,6 +150,7 @@ pub fn verify_bundle(input: &mut dyn BufRead, expected: Option<&str>) -> Result<
         flaws: Vec::new(),
     };
     let mut seen_expected = expected.is_none();
+    let mut missing = Missing::default();
     let mut end = None;
     let mut number = 1;
     while let Some(text) = line(input)? {
@@ -159,18 +160,15 @@ pub fn verify_bundle(input: &mut dyn BufRead, expected: Option<&str>) -> Result<
             continue;
         }
         let Ok(line) = serde_json::from_str::<Line>(&text) else {
-            walk.flaw(
-                Some(begin.first + found.links),
-                None,
-                FlawKind::Unreadable { why: format!("line {number} is no link") },
-            );
+            let place = begin.first.saturating_add(found.links);
+            walk.flaw(Some(place), None, FlawKind::Unreadable { why: format!("line {number} is no link") });
             continue;
         };
         found.links += 1;
-        found.pruned += u64::from(line.body.is_none());
         seen_expected |= expected == Some(line.hash.as_str());
         let whole = walk.step(&line.link, &line.hash, line.body.as_deref());
         found.head.clone_from(&line.hash);
+        found.pruned += missing.see(&line.link, line.body.as_deref(), whole);
         let record = line.body.as_deref().filter(|_| whole && line.link.kind == "record");
         if let Some(body) = record {
             found.records += 1;
@@ -186,10 +184,14 @@ pub fn verify_bundle(input: &mut dyn BufRead, expected: Option<&str>) -> Result<
         Some(end) => {
             let count = end.links.saturating_sub(found.links);
             let kind = if count > 0 { FlawKind::Truncated { count } } else { FlawKind::OtherHead };
-            walk.flaw(Some(begin.first + found.links), None, kind);
+            walk.flaw(Some(begin.first.saturating_add(found.links)), None, kind);
         }
-        None => walk.flaw(Some(begin.first + found.links), None, FlawKind::Truncated { count: 0 }),
+        None => {
+            let place = begin.first.saturating_add(found.links);
+            walk.flaw(Some(place), None, FlawKind::Truncated { count: 0 });
+        }
     }
+    missing.tell(&mut walk);
     if !seen_expected {
         walk.flaw(None, None, FlawKind::OtherHead);
     }

@@ -127,8 +127,9 @@ pub(super) fn append(
         }
         _ => {}
     }
-    if content == Content::Off {
-        return Ok(());
+    let ended = matches!(entry.body, JournalBody::Failed { .. });
+    if content == Content::Off || (ended && content == Content::Hash) {
+        return if ended { keep::forget_entries(connection, seq) } else { Ok(()) };
     }
     connection
         .prepare_cached("INSERT INTO entries (run, number, json) VALUES (?1, ?2, ?3)")?

@@ -1,7 +1,7 @@
 //! Keeps a finished run: its record as a link of the chain, its line in the list, its words for the search, and what it adds to the day's
 //! figures.
 
-use async_orchestrator_core::{DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
+use async_orchestrator_core::{Cause, DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
 
@@ -113,11 +113,16 @@ pub(super) fn keep(connection: &Connection, finished: &Finished) -> Result<(), E
             .prepare_cached("INSERT INTO texts (rowid, question, answer) VALUES (?1, ?2, ?3)")?
             .execute(params![seq, finished.question, finished.answer])?;
     } else {
-        connection.prepare_cached("DELETE FROM entries WHERE run = ?1")?.execute([seq])?;
+        forget_entries(connection, seq)?;
     }
     let day = signed(began_ms / DAY_MS);
     count_calls(connection, seq, day, &finished.domain, &finished.proposals)?;
     count_run(connection, day, finished)
+}
+
+/// Lets the texts of an ended run's journal go, as any policy but the full one promises.
+pub(super) fn forget_entries(connection: &Connection, seq: i64) -> Result<(), Error> {
+    connection.prepare_cached("DELETE FROM entries WHERE run = ?1")?.execute([seq]).map(drop)
 }
 
 /// Milliseconds in a day.
@@ -321,6 +326,7 @@ pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
     let (domain, mode) = (domain.as_deref().unwrap_or(UNKNOWN), mode.as_deref().unwrap_or(UNKNOWN));
     let day = began_ms / signed(DAY_MS);
     count_calls(connection, seq, day, domain, &[])?;
+    let unpriced = may_have_cost_unknown(connection, seq)?;
     let mut latency = Latencies::default();
     latency.record(ended_ms.saturating_sub(began_ms).unsigned_abs());
     let before = connection
@@ -334,14 +340,26 @@ pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
         .prepare_cached(
             "INSERT INTO daily_runs (day, domain, mode, status, runs, calls, saved_calls, tokens_in, tokens_out, micro_usd,
                  unpriced, dissenting, agreement, councils, latency)
-             SELECT ?1, ?4, ?5, 'failed', 1, count(*), 0, coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0),
-                 coalesce(sum(micro_usd), 0), coalesce(max(outcome = 'ok' AND micro_usd IS NULL), 0), 0, 0, 0, ?3
+             SELECT ?1, ?4, ?5, 'failed', 1,
+                 max((SELECT count(*) FROM attempts WHERE run = ?2 AND number > 0), coalesce(sum(outcome = 'ok'), 0)), 0,
+                 coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), coalesce(sum(micro_usd), 0), ?6, 0, 0, 0, ?3
              FROM calls WHERE run = ?2
              ON CONFLICT DO UPDATE SET runs = runs + 1, calls = daily_runs.calls + excluded.calls,
                  tokens_in = daily_runs.tokens_in + excluded.tokens_in, tokens_out = daily_runs.tokens_out + excluded.tokens_out,
                  micro_usd = daily_runs.micro_usd + excluded.micro_usd, unpriced = daily_runs.unpriced + excluded.unpriced,
                  latency = ?3",
         )?
-        .execute(params![day, seq, latency.to_bytes(), domain, mode])
+        .execute(params![day, seq, latency.to_bytes(), domain, mode, unpriced])
         .map(drop)
+}
+
+/// Whether a call without a known price was answered, or may have been billed all the same.
+fn may_have_cost_unknown(connection: &Connection, seq: i64) -> Result<bool, Error> {
+    let mut select =
+        connection.prepare_cached("SELECT outcome FROM calls WHERE run = ?1 AND micro_usd IS NULL")?;
+    let outcomes: Vec<String> = select.query_map([seq], |row| row.get(0))?.collect::<Result<_, Error>>()?;
+    let billed = |outcome: &String| {
+        outcome == "ok" || Cause::MAY_BE_BILLED.iter().any(|cause| cause.name() == outcome)
+    };
+    Ok(outcomes.iter().any(billed))
 }

@@ -189,19 +189,76 @@ fn figures_are_those_of_the_runs() {
     assert_eq!(stats.total.latency.count(), 5);
 }
 
+/// Journals a run into `store` that begins with `begun` and fails.
+fn fail(store: &History, run: &RunId, begun: impl IntoIterator<Item = JournalBody>) {
+    let mut previous = async_orchestrator_core::content_hash(run.as_str().as_bytes());
+    let ended = JournalBody::Failed { why: String::from("nobody could answer") };
+    for (index, body) in (0..).zip(begun.into_iter().chain([ended])) {
+        let sealed = SealedEntry::seal(JournalEntry { index, previous, at_ms: 5, body }).unwrap();
+        previous = sealed.hash().to_owned();
+        on(store.append(run, Arc::new(sealed))).unwrap();
+    }
+}
+
+/// What a council journals up to its first reply.
+fn begun() -> Vec<JournalBody> {
+    let place = place();
+    let store = filled(&place, 1);
+    let entries = on(store.entries(&RunId::new("run-0"))).unwrap();
+    entries.into_iter().take(3).map(|entry| entry.body).collect()
+}
+
+#[test]
+fn a_failed_run_lets_its_texts_go_as_the_policy_says() {
+    for content in [Content::Full, Content::Hash, Content::Off] {
+        let place = place();
+        let store = place.keeping(content);
+        let run = RunId::new("failed");
+        fail(&store, &run, begun());
+        let left = on(store.entries(&run)).unwrap();
+        assert_eq!(left.is_empty(), content != Content::Full, "{content:?}: {left:?}");
+        assert_eq!(flaws(&store), []);
+        drop(store);
+        place.raw().execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let file = fs::read(&place.path).unwrap();
+        let lanterns = file.windows(8).any(|window| window == b"lanterns");
+        assert_eq!(lanterns, content == Content::Full, "{content:?}");
+    }
+}
+
+#[test]
+fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
+    use async_orchestrator_core::{Attempt, AttemptOutcome, Cause, RoleFailure, RoleOutcome};
+    for (cause, unpriced) in [(Cause::Timeout, 1), (Cause::Unavailable, 0)] {
+        let place = place();
+        let store = place.open();
+        let mut begun = begun();
+        let Some(JournalBody::Arrived { outcome, .. }) = begun.last_mut() else { panic!("{begun:?}") };
+        // No setup of this history knows the model, so its price is not known. The third was never sent.
+        let attempt = |n| Attempt {
+            call: String::from("proposer-1/propose"),
+            seat: SeatId::new(Role::Proposer, 1),
+            target: "vendor1:model".parse().unwrap(),
+            n,
+            started_ms: 0,
+            ended_ms: Some(1),
+            outcome: AttemptOutcome::Failed(cause),
+            why: String::from("it failed"),
+        };
+        let trail = [1, 2, 0].map(attempt).to_vec();
+        *outcome =
+            Arc::new(RoleOutcome::Failed(RoleFailure { cause, why: String::from("it failed"), trail }));
+        fail(&store, &RunId::new("failed"), begun);
+        let total = on(store.stats(StatsFilter::default())).unwrap().total;
+        assert_eq!((total.calls, total.unpriced, total.failed), (2, unpriced, 1), "{cause:?}");
+    }
+}
+
 #[test]
 fn a_failed_run_counts_under_what_triage_said_of_it() {
     let place = place();
     let store = filled(&place, 1);
-    let run = RunId::new("failed");
-    let mut previous = async_orchestrator_core::content_hash(run.as_str().as_bytes());
-    let begun = on(store.entries(&RunId::new("run-0"))).unwrap().into_iter().take(3).map(|entry| entry.body);
-    let ended = JournalBody::Failed { why: String::from("nobody could answer") };
-    for (index, body) in (0..).zip(begun.chain([ended])) {
-        let sealed = SealedEntry::seal(JournalEntry { index, previous, at_ms: 5, body }).unwrap();
-        previous = sealed.hash().to_owned();
-        on(store.append(&run, Arc::new(sealed))).unwrap();
-    }
+    fail(&store, &RunId::new("failed"), begun());
     let stats = on(store.stats(StatsFilter::default())).unwrap();
     assert_eq!((stats.total.runs, stats.total.councils, stats.total.failed), (2, 1, 1));
     assert_eq!((stats.by_outcome["council/failed"], stats.by_domain.len()), (1, 1));

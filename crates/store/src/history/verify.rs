@@ -128,7 +128,8 @@ impl Walk {
         }
         let run = link.run.as_deref();
         let own = link.hash() == hash;
-        let follows = self.previous.as_ref().is_none_or(|previous| *previous == link.previous);
+        let follows = link.position >= self.next
+            && self.previous.as_ref().is_none_or(|previous| *previous == link.previous);
         match (own, follows) {
             (true, true) => {}
             // It is whole, and made for another place.
@@ -169,7 +170,7 @@ pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Ver
     let mut found =
         Verification { installation, links: 0, records: 0, pruned: 0, head: head.clone(), flaws: Vec::new() };
     let mut seen_expected = scope.expected.is_none();
-    let mut missing: BTreeMap<u64, Option<String>> = BTreeMap::new();
+    let mut missing = Missing::default();
     let mut select = connection.prepare(
         "SELECT position, kind, run, at_ms, previous, body_hash, hash, body FROM chain WHERE position >= ?1 ORDER BY position",
     )?;
@@ -179,29 +180,15 @@ pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Ver
         found.links += 1;
         seen_expected |= scope.expected.as_ref() == Some(&hash);
         let whole = walk.step(&link, &hash, body.as_deref());
-        match (link.kind.as_str(), &body) {
-            (_, None) => {
-                missing.insert(link.position, link.run.clone());
+        found.pruned += missing.see(&link, body.as_deref(), whole);
+        if let ("record", Some(body)) = (link.kind.as_str(), &body) {
+            found.records += 1;
+            if whole {
+                record(connection, &link, body, &mut walk)?;
             }
-            ("record", Some(body)) => {
-                found.records += 1;
-                if whole {
-                    record(connection, &link, body, &mut walk)?;
-                }
-            }
-            ("pruned", Some(body)) if whole => {
-                for position in
-                    serde_json::from_str::<Pruned>(body).map(|pruned| pruned.positions).unwrap_or_default()
-                {
-                    found.pruned += u64::from(missing.remove(&position).is_some());
-                }
-            }
-            _ => {}
         }
     }
-    for (position, run) in missing {
-        walk.flaw(Some(position), run.as_deref(), FlawKind::BodyMissing);
-    }
+    missing.tell(&mut walk);
     end(connection, &mut walk, head_position, &head)?;
     if !seen_expected {
         walk.flaw(None, None, FlawKind::OtherHead);
@@ -220,6 +207,34 @@ fn stored(row: &rusqlite::Row<'_>) -> Result<Stored, Error> {
         body_hash: row.get(5)?,
     };
     Ok(Stored { link, hash: row.get(6)?, body: row.get(7)? })
+}
+
+/// Bodies that are not there, until a later link says that they were pruned.
+#[derive(Default)]
+pub(super) struct Missing(BTreeMap<u64, Option<String>>);
+
+impl Missing {
+    /// Looks at one link more. Gives how many missing bodies it explains.
+    pub(super) fn see(&mut self, link: &Link, body: Option<&str>, whole: bool) -> u64 {
+        let Some(body) = body else {
+            self.0.insert(link.position, link.run.clone());
+            return 0;
+        };
+        if link.kind != "pruned" || !whole {
+            return 0;
+        }
+        let positions = serde_json::from_str::<Pruned>(body).map(|pruned| pruned.positions);
+        let explained =
+            positions.unwrap_or_default().iter().filter(|place| self.0.remove(place).is_some()).count();
+        explained as u64
+    }
+
+    /// What nothing explained is a flaw.
+    pub(super) fn tell(self, walk: &mut Walk) {
+        for (position, run) in self.0 {
+            walk.flaw(Some(position), run.as_deref(), FlawKind::BodyMissing);
+        }
+    }
 }
 
 /// What a link of the kind `pruned` says.

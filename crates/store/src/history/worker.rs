@@ -41,7 +41,7 @@ struct Done {
 pub(super) enum Kind {
     /// In one transaction.
     Writer,
-    /// Each by itself.
+    /// Each in one of its own, which sees the file of one moment.
     Reader,
 }
 
@@ -140,7 +140,7 @@ fn apart<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T,
 fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
     while let Ok(first) = receiver.recv() {
         match kind {
-            Kind::Reader => (first(Some(&connection)).answer)(Ok(())),
+            Kind::Reader => read(&mut connection, first),
             Kind::Writer => {
                 let mut batch = vec![first];
                 while batch.len() < BATCH_MAX
@@ -151,6 +151,14 @@ fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
                 write(&mut connection, batch);
             }
         }
+    }
+}
+
+/// All of one question is answered of one moment, whatever is written meanwhile.
+fn read(connection: &mut Connection, question: Job) {
+    match connection.transaction() {
+        Ok(moment) => (question(Some(&*moment)).answer)(Ok(())),
+        Err(error) => (question(None).answer)(Err(&error)),
     }
 }
 

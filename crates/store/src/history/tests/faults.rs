@@ -92,3 +92,32 @@ fn a_clock_that_is_set_back_breaks_neither_chain_nor_figures() {
     let stats = on(store.stats(StatsFilter { since_ms: Some(15 * day), ..StatsFilter::default() })).unwrap();
     assert!(stats.by_day.contains_key("1970-01-31") && stats.by_day.contains_key("1970-01-21"));
 }
+
+#[test]
+fn a_setup_that_could_not_be_written_is_written_with_the_next_run() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let other = place.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(deliberate(&store, "blocked").log.unrecorded.is_some());
+    other.execute_batch("ROLLBACK").unwrap();
+    deliberate(&store, "after");
+    let entries = on(store.entries(&RunId::new("after"))).unwrap();
+    let JournalBody::Opened { setup, .. } = &entries[0].body else { panic!("{entries:?}") };
+    assert!(on(store.setup(setup)).unwrap().is_some(), "nobody could go on with this run or replay it");
+}
+
+#[test]
+fn what_is_asked_is_answered_of_one_moment_whatever_is_written_meanwhile() {
+    let place = place();
+    let store = filled(&place, 1);
+    let other = place.raw();
+    let (before, after) = on(store.reader.ask(move |connection| {
+        let before = chain::head(connection)?;
+        other.execute_batch("UPDATE head SET position = position + 1")?;
+        Ok((before, chain::head(connection)?))
+    }))
+    .unwrap();
+    assert_eq!(before, after);
+    assert_eq!(on(store.head()).unwrap().links, before.links + 1, "the next question sees it");
+}

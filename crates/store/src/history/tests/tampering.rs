@@ -80,6 +80,16 @@ fn an_export_is_checked_elsewhere_and_what_was_changed_on_the_way_is_found() {
     assert!(!kinds(&joined(&swapped)).is_empty());
     assert_eq!(kinds(&joined(&lines[..4])), [FlawKind::Truncated { count: 0 }]);
     assert!(kinds(&joined(&[&lines[..4], &lines[5..]].concat())).contains(&FlawKind::Truncated { count: 1 }));
+    // A body that is taken out leaves a chain that is whole.
+    let mut bare: serde_json::Value = serde_json::from_str(lines[2]).unwrap();
+    let link = bare.as_object_mut().unwrap();
+    assert!(link.remove("body").is_some());
+    let bare = bare.to_string();
+    let without = joined(&[&lines[..2], &[bare.as_str()], &lines[3..]].concat());
+    assert_eq!(kinds(&without), [FlawKind::BodyMissing]);
+    let hostile = text.replacen("\"first\":1", &format!("\"first\":{}", u64::MAX), 1);
+    assert_ne!(hostile, text);
+    assert!(!kinds(&hostile).is_empty());
     assert!(matches!(verify_bundle(&mut "{}\n".as_bytes(), None), Err(BundleError::NoBundle)));
     assert!(matches!(verify_bundle(&mut "".as_bytes(), None), Err(BundleError::NoBundle)));
     let later = text.replacen("ao/history/1", "ao/history/9", 1);
