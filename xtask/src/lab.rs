@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::{options::Options, problem::Problem, process::CommandLine};
 
 /// Every option that one of them takes; which task takes which stands in the list of tasks.
-const OPTIONS: &[&str] = &["--filter", "--only", "--seed", "--rounds", "--json", "--log", "--instructions"];
+const OPTIONS: &[&str] =
+    &["--filter", "--only", "--seed", "--rounds", "--kept", "--json", "--log", "--instructions"];
 
 /// Plays the rows that `options` choose; it fails when one case fails.
 pub(crate) fn chaos(root: &Path, options: &Options) -> Result<(), Problem> {

@@ -82,10 +82,11 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        options: &["--only", "--rounds", "--json", "--instructions"],
-        help: "  bench [--only PART] [--rounds N] [--json FILE] | bench --instructions N
+        options: &["--only", "--rounds", "--kept", "--json", "--instructions"],
+        help: "  bench [--only PART] [--rounds N] [--kept N] [--json FILE] | bench --instructions N
       Measures what the product costs beside a bare HTTP client; PART is call, council, history,
-      instrumentation, memory, policies, tally or triage. With --instructions it counts those of N decisions under valgrind instead.",
+      instrumentation, memory, policies, tally or triage. --kept is how many deliberations the history holds that is read (100,000).
+      With --instructions it counts those of N decisions under valgrind instead.",
         run: lab::bench,
     },
     Task {

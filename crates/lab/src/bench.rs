@@ -32,11 +32,13 @@ pub struct Selection {
     pub only: Option<String>,
     /// How many rounds of each comparison; the median counts.
     pub rounds: usize,
+    /// How many deliberations the history holds that is read; at least 1.
+    pub kept: usize,
 }
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { only: None, rounds: 15 }
+        Self { only: None, rounds: 15, kept: 100_000 }
     }
 }
 
@@ -119,7 +121,7 @@ pub async fn run(selection: &Selection, mut show: impl FnMut(&Figure)) -> Result
         match part {
             "call" => call::run(rounds, &mut sheet).await?,
             "council" => council::run(rounds, &mut sheet).await?,
-            "history" => history::run(rounds, &mut sheet).await?,
+            "history" => history::run(rounds, selection.kept.max(1), &mut sheet).await?,
             "instrumentation" => instrumentation::run(rounds, &mut sheet).await?,
             "memory" => memory::run(&mut sheet)?,
             "tally" => tally::run(&mut sheet)?,

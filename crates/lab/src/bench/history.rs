@@ -35,13 +35,12 @@ use crate::child::Directory;
 const ADDED_MS_MAX: f64 = 1.0;
 /// Journal entries a second, each durable before the next of its run.
 const STEPS_MIN: f64 = 2_000.0;
-const KEPT: usize = 100_000;
 const READ_MS_MAX: f64 = 200.0;
 const REPLAYED: usize = 1_000;
 const REPLAYS_MIN: f64 = 2_000.0;
 
 /// Runs the part.
-pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
+pub(super) async fn run(rounds: usize, kept: usize, sheet: &mut Sheet<'_>) -> Result<()> {
     let upstream = Helper::start("upstream", &[])?;
     let provider = world::provider(&upstream.address, COUNCIL)?;
     let directory = Directory::make("bench").map_err(anyhow::Error::msg)?;
@@ -53,7 +52,7 @@ pub(super) async fn run(rounds: usize, sheet: &mut Sheet<'_>) -> Result<()> {
     steps(&beside("steps.db"), sheet).await?;
     let pattern = pattern(&remembering, &beside("pattern.db")).await?;
     replays(&beside("replays.db"), sheet).await?;
-    big(&pattern, &beside("big.db"), sheet).await
+    big(&pattern, &beside("big.db"), kept, sheet).await
 }
 
 pub(super) fn open(path: &Path, sync: SyncMode) -> Result<Arc<History>> {
@@ -231,18 +230,18 @@ pub(super) async fn fill(path: &str, count: &str) -> Result<()> {
     pattern.fill(&*open(Path::new(path), SyncMode::Off)?, count.parse()?).await.map(drop)
 }
 
-/// A hundred thousand deliberations, listed, searched and counted.
-async fn big(pattern: &Pattern, path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
+/// So many deliberations, listed, searched and counted.
+async fn big(pattern: &Pattern, path: &Path, kept: usize, sheet: &mut Sheet<'_>) -> Result<()> {
     let history = open(path, SyncMode::Off)?;
-    let each = pattern.fill(&history, KEPT).await?;
+    let each = pattern.fill(&history, kept).await?;
     sheet.add(
         Figure::new("history.kept", each, "ms")
-            .note(format!("a deliberation of {KEPT}, journal and record, written by one thread")),
+            .note(format!("a deliberation of {kept}, journal and record, written by one thread")),
     );
     drop(history);
     let bytes = std::fs::metadata(path)?.len();
     let size = Figure::new("history.size", bytes as f64 / f64::from(1 << 20), "MiB");
-    sheet.add(size.note(format!("{} bytes a deliberation", bytes / KEPT as u64)));
+    sheet.add(size.note(format!("{} bytes a deliberation", bytes / kept as u64)));
     let read = |name: &str, ms: f64, note: String| {
         Figure::new(format!("history.read.{name}"), ms, "ms").at_most(READ_MS_MAX).note(note)
     };
@@ -261,8 +260,9 @@ async fn big(pattern: &Pattern, path: &Path, sheet: &mut Sheet<'_>) -> Result<()
     };
     let rows = history.list(filter).await?;
     sheet.add(read("list_filtered", ms_since(started), format!("{} of one field since a day", rows.len())));
+    let rare = format!("number{}", kept * 7 / 9);
     for (name, words, order) in [
-        ("search_rare", "number77777", SearchOrder::Relevance),
+        ("search_rare", rare.as_str(), SearchOrder::Relevance),
         ("search_two", "lantern orchard", SearchOrder::Relevance),
         ("search_common", "architecture", SearchOrder::Relevance),
         ("search_newest", "architecture", SearchOrder::Newest),
@@ -274,7 +274,7 @@ async fn big(pattern: &Pattern, path: &Path, sheet: &mut Sheet<'_>) -> Result<()
     }
     let started = TokioClock.now();
     let stats = history.stats(StatsFilter::default()).await?;
-    ensure!(stats.total.runs == KEPT as u64, "{} runs were counted", stats.total.runs);
+    ensure!(stats.total.runs == kept as u64, "{} runs were counted", stats.total.runs);
     sheet.add(read(
         "stats",
         ms_since(started),

@@ -1,4 +1,4 @@
-//! Measures and prints: `bench [--json FILE] [--rounds N] [--only NAME] [--instructions N]`.
+//! Measures and prints: `bench [--json FILE] [--rounds N] [--only NAME] [--kept DELIBERATIONS] [--instructions N]`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints its table")]
 
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use async_orchestrator_lab::bench::{Figure, Selection, count_instructions, play_role, run};
 
 const USAGE: &str = "usage: bench [--json FILE] [--rounds N] [--only call|council|history|instrumentation|memory|policies|tally|triage] \
-                     [--instructions DECISIONS]";
+                     [--kept DELIBERATIONS] [--instructions DECISIONS]";
 
 /// What was asked for.
 #[derive(Default)]
@@ -50,6 +50,7 @@ fn read(words: &[String]) -> Option<Asked> {
         match word.as_str() {
             "--json" => asked.json = Some(value.clone()),
             "--rounds" => asked.selection.rounds = value.parse().ok()?,
+            "--kept" => asked.selection.kept = value.parse().ok()?,
             "--only" => asked.selection.only = Some(value.clone()),
             "--instructions" => asked.instructions = Some(value.parse().ok()?),
             _ => return None,
