@@ -159,5 +159,7 @@ async fn a_log_tells_what_happens_and_not_what_is_said() {
     assert!(ran.stderr.contains("attempt answered") && ran.stderr.contains("triaged"), "{ran:?}");
     assert!(!ran.stderr.contains("microservice") && !ran.stderr.contains("test-key"), "{ran:?}");
     environment.push((String::from("RUST_LOG"), String::from("a=b=c")));
-    Shell::new(environment).run(&ask).failed(3, "RUST_LOG");
+    let wrong = Shell::new(environment);
+    wrong.run(&ask).failed(3, "RUST_LOG");
+    wrong.run(&["completions", "bash"]).succeeded();
 }

@@ -39,9 +39,10 @@ pub fn main() -> std::process::ExitCode {
 }
 
 async fn run(cli: Cli) -> std::process::ExitCode {
-    if let Err(failure) =
-        settings::environment(&cli.global).and_then(|environment| telemetry::log(&environment))
-    {
+    // What is set up when a shell starts or a package is made must not fail for a variable that it does not use.
+    let logs = !matches!(cli.command, Command::Completions { .. } | Command::Man { .. });
+    let logging = || settings::environment(&cli.global).and_then(|environment| telemetry::log(&environment));
+    if logs && let Err(failure) = logging() {
         return failure.report();
     }
     let outcome = match cli.command {

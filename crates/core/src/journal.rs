@@ -221,7 +221,8 @@ pub trait Journal: Send + Sync {
     /// If they cannot be read.
     async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
 
-    /// Takes note that the caller of `run` went away before it ended. It must return at once.
+    /// Takes note that the caller of `run` went away before it ended, or that its end could not be kept. It must return at once, and does
+    /// nothing to a run that ended.
     fn leave(&self, run: &RunId);
 }
 

@@ -396,6 +396,9 @@ impl Council {
             Err(error) => line.log.broke(&error),
             Ok(()) => {}
         }
+        if self.history.is_some() {
+            line.log.ended();
+        }
         record.log.unrecorded = line.log.broken();
         Ok(record)
     }

@@ -143,11 +143,17 @@ impl RunLog {
         }
     }
 
-    /// The chain in short; the run has ended.
+    /// The chain in short.
     pub(crate) fn close(&self, decision_hash: String) -> LogRecord {
-        let mut chain = self.chain();
-        chain.ended = true;
+        let chain = self.chain();
         LogRecord { events: chain.entries, head: chain.head.clone(), decision_hash, unrecorded: None }
+    }
+
+    /// Notes that the journal knows of the run's end. Where it does not, because it broke or nothing else told it, it is told that the caller
+    /// went away: nobody shall go on unasked with what was answered, and pay for it once more.
+    pub(crate) fn ended(&self) {
+        let mut chain = self.chain();
+        chain.ended = chain.broken.is_none();
     }
 
     /// Notes that the run ended without an answer.
@@ -158,8 +164,9 @@ impl RunLog {
         }
         // The run has failed already; a journal that cannot be written adds nothing to that.
         let _ = self.enter(JournalBody::Failed { why: error.to_string() });
-        let _ = self.settle().await;
-        self.chain().ended = true;
+        if self.settle().await.is_ok() {
+            self.ended();
+        }
     }
 
     /// Notes that the run is not kept, and tells it once.

@@ -1,12 +1,8 @@
 //! The one observer: counts, and hands every event to each reader's queue.
 
-use std::{
-    fmt, io,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
-use async_orchestrator_core::{Clock, Event, EventKind, Observer};
+use async_orchestrator_core::{Clock, Event, Observer};
 
 use crate::{
     metrics::{Metrics, TargetGauge},
@@ -16,16 +12,8 @@ use crate::{
 /// Metrics, traces and logs of runs. See the [crate's documentation](crate).
 pub struct OrchestrationInstrumentation {
     clock: Arc<dyn Clock>,
-    base: Mutex<Base>,
     metrics: Option<Metrics>,
     queues: Vec<Queue>,
-}
-
-/// A pair of readings: times of day follow from the monotonic clock, so that a clock that is set back ends no span before it began.
-#[derive(Clone, Copy)]
-struct Base {
-    at: Instant,
-    wall: SystemTime,
 }
 
 /// Builds an [`OrchestrationInstrumentation`].
@@ -54,12 +42,10 @@ impl OrchestrationInstrumentationBuilder {
     /// # Errors
     /// If the system gives no thread.
     pub fn build(self) -> io::Result<OrchestrationInstrumentation> {
-        let base = Base { at: self.clock.now(), wall: self.clock.wall() };
         let queues = self.readers.into_iter().map(|(name, reader)| Queue::start(name, reader));
         Ok(OrchestrationInstrumentation {
             queues: queues.collect::<io::Result<_>>()?,
             metrics: self.metrics.then(Metrics::default),
-            base: Mutex::new(base),
             clock: self.clock,
         })
     }
@@ -89,16 +75,6 @@ impl OrchestrationInstrumentation {
         // Each is flushed, also where one before it was not.
         self.queues.iter().filter(|queue| !queue.flush(limit)).count() == 0
     }
-
-    /// The time of day, never earlier than a reading before within one run.
-    fn stamp(&self, event: &Event) -> SystemTime {
-        let now = self.clock.now();
-        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(event.kind, EventKind::RunStarted { .. }) {
-            *base = Base { at: now, wall: self.clock.wall() };
-        }
-        base.wall.checked_add(now.saturating_duration_since(base.at)).unwrap_or(base.wall)
-    }
 }
 
 impl Observer for OrchestrationInstrumentation {
@@ -107,9 +83,9 @@ impl Observer for OrchestrationInstrumentation {
             metrics.count(event);
         }
         if self.queues.iter().any(|queue| queue.wants(&event.kind)) {
-            let at = self.stamp(event);
+            let (at, now) = (self.clock.wall(), self.clock.now());
             for queue in self.queues.iter().filter(|queue| queue.wants(&event.kind)) {
-                queue.push(Stamped { at, event: event.clone() });
+                queue.push(Stamped { at, now, event: event.clone() });
             }
         }
     }

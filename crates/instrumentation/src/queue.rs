@@ -9,7 +9,7 @@ use std::{
         mpsc::{RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_orchestrator_core::{Event, EventKind};
@@ -20,14 +20,19 @@ const QUEUE_MAX: usize = 8_192;
 const IDLE: Duration = Duration::from_millis(500);
 /// So long events come together after some were read. A thread that is woken for each of them spends most of its time on waking.
 const GATHER: Duration = Duration::from_millis(10);
+/// After so many rounds without a rest, each at least [`GATHER`] long where little happens, what is held is sent all the same: a trickle
+/// of events must not hold it back.
+const ROUNDS_MAX: u32 = 100;
 /// So long a reader may take for its last words.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
-/// An event with the time of day at which it happened.
+/// An event with the two times at which it happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stamped {
-    /// When.
+    /// The time of day, which may be set back between two events.
     pub at: SystemTime,
+    /// The reading of the monotonic clock, by which durations are measured.
+    pub now: Instant,
     /// What.
     pub event: Event,
 }
@@ -37,7 +42,8 @@ pub trait Reader: Send {
     /// Reads one event.
     fn read(&mut self, event: &Stamped);
 
-    /// Nothing is left to read now, or a [`flush`](crate::OrchestrationInstrumentation::flush) was asked for: what is held may be sent.
+    /// Nothing is left to read now, it was long busy, or a [`flush`](crate::OrchestrationInstrumentation::flush) was asked for: what is held may
+    /// be sent.
     fn rest(&mut self) {}
 
     /// Whether it reads such events at all. Pieces of text are many, and few readers want them.
@@ -173,14 +179,23 @@ impl Drop for Taken<'_> {
 
 fn run(mut reader: Box<dyn Reader>, shared: &Shared) {
     let mut taken = Taken { items: VecDeque::new(), shared };
+    let mut rounds = 0;
     loop {
         match next(shared, &mut taken.items) {
             Next::Items => {
                 while let Some(item) = taken.items.pop_front() {
                     read(&mut *reader, item);
                 }
+                rounds += 1;
+                if rounds >= ROUNDS_MAX {
+                    rounds = 0;
+                    reader.rest();
+                }
             }
-            Next::Idle => reader.rest(),
+            Next::Idle => {
+                rounds = 0;
+                reader.rest();
+            }
             Next::Closed => return reader.rest(),
         }
         gather(shared);

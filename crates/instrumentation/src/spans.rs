@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     mem,
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use async_orchestrator_core::{
@@ -79,6 +79,9 @@ pub struct SpanTree {
 struct Open {
     trace: TraceId,
     state: Option<String>,
+    /// When it began, by the monotonic clock: every later time of day follows from the first one, so that a clock that is set under way neither
+    /// shortens nor lengthens a span.
+    began: Instant,
     root: FinishedSpan,
     /// By what they cover: a role, a call, an attempt.
     spans: HashMap<String, FinishedSpan>,
@@ -98,13 +101,14 @@ fn int(value: u64) -> AttributeValue {
 impl SpanTree {
     /// Takes note of `event` and gives the spans that end with it.
     pub fn read(&mut self, event: &Stamped) -> Vec<FinishedSpan> {
-        let Stamped { at, event } = event;
+        let Stamped { at, now, event } = event;
         if let EventKind::RunStarted { trace, .. } = &event.kind {
-            self.begin(&event.run, trace.as_ref(), *at);
+            self.begin(&event.run, trace.as_ref(), *at, *now);
             return Vec::new();
         }
         let Some(open) = self.runs.get_mut(&event.run) else { return Vec::new() };
-        let ended = open.follow(event, *at);
+        let at = open.root.start.checked_add(now.saturating_duration_since(open.began)).unwrap_or(*at);
+        let ended = open.follow(event, at);
         if matches!(event.kind, EventKind::Completed { .. } | EventKind::Failed { .. }) {
             self.runs.remove(&event.run);
             self.order.retain(|run| *run != event.run);
@@ -117,7 +121,7 @@ impl SpanTree {
         self.given_up
     }
 
-    fn begin(&mut self, run: &RunId, trace: Option<&TraceContext>, at: SystemTime) {
+    fn begin(&mut self, run: &RunId, trace: Option<&TraceContext>, at: SystemTime, now: Instant) {
         if self.runs.len() >= RUNS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
@@ -146,6 +150,7 @@ impl SpanTree {
         let open = Open {
             trace: context.trace_id(),
             state: root.state.clone(),
+            began: now,
             root,
             spans: HashMap::new(),
             is_recorded: context.is_sampled(),

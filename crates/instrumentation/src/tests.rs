@@ -3,9 +3,9 @@
 use std::{
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_orchestrator_core::{
@@ -102,9 +102,10 @@ fn run() -> Vec<Event> {
 
 fn spans(events: Vec<Event>) -> Vec<FinishedSpan> {
     let mut tree = SpanTree::default();
+    let began = ManualClock::new().now();
     let stamped = |event: Event| {
-        let at = UNIX_EPOCH + Duration::from_millis(1_000 + event.at_ms);
-        Stamped { at, event }
+        let since = Duration::from_millis(event.at_ms);
+        Stamped { at: UNIX_EPOCH + Duration::from_secs(1) + since, now: began + since, event }
     };
     events.into_iter().flat_map(|event| tree.read(&stamped(event))).collect()
 }
@@ -344,20 +345,59 @@ fn what_a_reader_that_fell_will_not_read_is_counted_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_ends_no_span_before_it_began() {
-    let clock = ManualClock::new();
-    let keeping = Keeping::default();
-    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let instrumentation =
-        OrchestrationInstrumentation::builder(shared).reader("keeping", keeping.clone()).build().unwrap();
-    for event in run() {
-        instrumentation.observe(&event);
-        clock.advance(Duration::from_millis(5));
+fn a_clock_that_is_set_while_runs_are_under_way_changes_the_length_of_none() {
+    let began = ManualClock::new().now();
+    let lasting = |set: fn(u64) -> SystemTime| {
+        let mut tree = SpanTree::default();
+        let mut other = run();
+        for event in &mut other {
+            event.run = RunId::new("run-2");
+            event.at_ms += 3;
+        }
+        let mut events: Vec<Event> = run().into_iter().chain(other).collect();
+        events.sort_by_key(|event| event.at_ms);
+        let stamped = |event: Event| {
+            let now = began + Duration::from_millis(event.at_ms);
+            Stamped { at: set(event.at_ms), now, event }
+        };
+        let spans = events.into_iter().flat_map(|event| tree.read(&stamped(event)));
+        spans.map(|span| span.end.duration_since(span.start).unwrap()).collect::<Vec<_>>()
+    };
+    let steady = lasting(|at| UNIX_EPOCH + Duration::from_millis(9_000_000 + at));
+    assert!(steady.len() > 6 && steady.iter().all(|long| !long.is_zero()), "{steady:?}");
+    // Set back by an hour as the second run begins, and later by a day to the front.
+    let set = lasting(|at| {
+        let moved = [9_000_000, 5_400_000, 91_800_000][usize::from(at >= 3) + usize::from(at >= 7)];
+        UNIX_EPOCH + Duration::from_millis(moved + at)
+    });
+    assert_eq!(set, steady);
+}
+
+/// Says when it has read and when it may send.
+struct Resting(SyncSender<&'static str>);
+
+impl Reader for Resting {
+    fn read(&mut self, _: &Stamped) {
+        let _ = self.0.send("read");
     }
-    assert!(instrumentation.flush(Duration::from_secs(20)));
-    let read = keeping.0.lock().unwrap();
-    assert_eq!(read.len(), run().len() - 1);
-    assert!(read.windows(2).all(|pair| pair[0].at < pair[1].at));
+
+    fn rest(&mut self) {
+        let _ = self.0.send("rest");
+    }
+}
+
+#[test]
+fn events_that_trickle_in_hold_back_nothing_that_waits_to_be_sent() {
+    let (say, said) = sync_channel(1_000);
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let builder = OrchestrationInstrumentation::builder(clock).reader("resting", Resting(say));
+    let instrumentation = builder.build().unwrap();
+    let trickle = run().remove(0);
+    let rested = (0..300).any(|_| {
+        instrumentation.observe(&trickle);
+        said.recv().unwrap() == "rest"
+    });
+    assert!(rested, "there was always something to read, and nothing was ever sent");
 }
 
 type Sent = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
@@ -400,7 +440,7 @@ fn a_receiver_that_is_busy_is_asked_again_as_it_wishes_and_one_that_refuses_is_n
         let noted = Arc::clone(&waited);
         let mut otlp = Otlp::new(config, post, move |wait| noted.lock().unwrap().push(wait.as_secs()));
         for event in run() {
-            otlp.read(&Stamped { at: UNIX_EPOCH, event });
+            otlp.read(&Stamped { at: UNIX_EPOCH, now: ManualClock::new().now(), event });
         }
         otlp.rest();
         let sent = sent.lock().unwrap();

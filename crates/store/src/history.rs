@@ -232,7 +232,9 @@ impl History {
     /// # Errors
     /// If the file cannot be written.
     pub async fn prune(&self, before_ms: u64, now_ms: u64, pack: Pack) -> Result<PruneReport, StoreError> {
-        let report = self.writer.ask(move |connection| prune::prune(connection, before_ms, now_ms)).await?;
+        let path = self.path.clone();
+        let report =
+            self.writer.ask(move |connection| prune::prune(connection, &path, before_ms, now_ms)).await?;
         if pack == Pack::Now {
             let path = self.path.clone();
             // Outside of any transaction, so on a connection of its own.
@@ -254,6 +256,24 @@ impl History {
     pub async fn outcome(&self, run: &RunId, right: bool, now_ms: u64) -> Result<bool, StoreError> {
         let run = run.clone();
         self.writer.ask(move |connection| prune::outcome(connection, run.as_str(), right, now_ms)).await
+    }
+}
+
+impl History {
+    /// Has the file say which runs nobody goes on with. What cannot be written now, because the disk is full, is written with the next one.
+    fn tell_leaving(&self) {
+        let (runs, owner, held) = (self.held.leaving(), self.owner.name().to_owned(), Arc::clone(&self.held));
+        if !runs.is_empty() {
+            let told = runs.clone();
+            let write = move |connection: &Connection| journal::leave(connection, &runs, &owner);
+            self.writer.tell(write, move || held.have_left(&told));
+        }
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.tell_leaving();
     }
 }
 
@@ -360,9 +380,8 @@ impl Journal for History {
     }
 
     fn leave(&self, run: &RunId) {
-        self.held.let_go(run);
-        let run = run.clone();
-        self.writer.tell(move |connection| journal::leave(connection, &run));
+        self.held.begin_leaving(run);
+        self.tell_leaving();
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Held {
     /// The prices of each setup, and the setup of each run.
     prices: Mutex<HashMap<String, Arc<Prices>>>,
     setups: Mutex<HashMap<RunId, Arc<Prices>>>,
+    /// Runs that nobody goes on with, where the file does not say so yet.
+    leaving: Mutex<BTreeSet<RunId>>,
 }
 
 type Prices = HashMap<ModelRef, Price>;
@@ -30,12 +32,30 @@ const SETUPS_MAX: usize = 64;
 
 impl Held {
     pub(super) fn take(&self, run: &RunId) -> bool {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone())
     }
 
     pub(super) fn let_go(&self, run: &RunId) {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+    }
+
+    /// Lets `run` go, and notes that the file is to say so.
+    pub(super) fn begin_leaving(&self, run: &RunId) {
+        self.let_go(run);
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
+    }
+
+    /// The runs of which the file is to say that nobody goes on with them.
+    pub(super) fn leaving(&self) -> Vec<RunId> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Notes that the file says so of `runs`.
+    pub(super) fn have_left(&self, runs: &[RunId]) {
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|run| !runs.contains(run));
     }
 
     /// Whether the setup called `hash` was kept by this process already.
@@ -245,12 +265,12 @@ pub(super) fn claim(connection: &Connection, path: &Path, run: &RunId, own: &str
     Ok(Asked::Taken(entries(connection, seq)?))
 }
 
-/// Notes that the caller of a run went away.
-pub(super) fn leave(connection: &Connection, run: &RunId) -> Result<(), Error> {
-    connection
-        .prepare_cached("UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND state = 'open'")?
-        .execute([run.as_str()])
-        .map(drop)
+/// Notes that the callers of `runs` went away, where they are still `own`.
+pub(super) fn leave(connection: &Connection, runs: &[RunId], own: &str) -> Result<(), Error> {
+    let mut update = connection.prepare_cached(
+        "UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND owner = ?2 AND state = 'open'",
+    )?;
+    runs.iter().try_for_each(|run| update.execute([run.as_str(), own]).map(drop))
 }
 
 /// The entries of a run.

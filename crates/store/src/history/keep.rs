@@ -189,7 +189,7 @@ struct Counted {
     role: String,
     stage: String,
     model: String,
-    ok: bool,
+    outcome: String,
     took_ms: u64,
     tokens_in: i64,
     tokens_out: i64,
@@ -204,7 +204,7 @@ fn count_calls(
     proposals: &[(String, bool, bool)],
 ) -> Result<(), Error> {
     let mut select = connection.prepare_cached(
-        "SELECT seat, role, stage, model, outcome, took_ms, tokens_in, tokens_out, micro_usd FROM calls WHERE run = ?1",
+        "SELECT seat, role, stage, model, outcome, took_ms, tokens_in, tokens_out, micro_usd FROM calls WHERE run = ?1 ORDER BY rowid",
     )?;
     let calls = select.query_map([seq], |row| {
         Ok(Counted {
@@ -212,24 +212,30 @@ fn count_calls(
             role: row.get(1)?,
             stage: row.get(2)?,
             model: row.get::<_, Option<String>>(3)?.unwrap_or_else(|| String::from("none")),
-            ok: row.get::<_, String>(4)? == "ok",
+            outcome: row.get(4)?,
             took_ms: row.get::<_, i64>(5)?.unsigned_abs(),
             tokens_in: row.get(6)?,
             tokens_out: row.get(7)?,
             micro_usd: row.get(8)?,
         })
     })?;
+    let calls = calls.collect::<Result<Vec<Counted>, Error>>()?;
     let mut credited = std::collections::BTreeSet::new();
-    for call in calls {
-        let call = call?;
-        // A seat that was asked once more made one proposal.
+    // A seat that was asked once more made one proposal, and the last answer is it.
+    for call in calls.iter().rev() {
         let proposal = proposals
             .iter()
-            .find(|(seat, ..)| call.ok && call.stage == "propose" && *seat == call.seat)
-            .filter(|(seat, ..)| credited.insert(seat.clone()));
-        count_call(connection, day, domain, &call, proposal.map(|(_, won, agreed)| (*won, *agreed)))?;
+            .find(|(seat, ..)| call.is_ok() && call.stage == "propose" && *seat == call.seat)
+            .filter(|(seat, ..)| credited.insert(seat.as_str()));
+        count_call(connection, day, domain, call, proposal.map(|(_, won, agreed)| (*won, *agreed)))?;
     }
     Ok(())
+}
+
+impl Counted {
+    fn is_ok(&self) -> bool {
+        self.outcome == "ok"
+    }
 }
 
 fn count_call(
@@ -246,7 +252,7 @@ fn count_call(
         .query_row(params![day, call.model, call.role, domain], |row| row.get::<_, Vec<u8>>(0))
         .optional()?;
     let mut latency = Latencies::from_bytes(&before.unwrap_or_default());
-    if call.ok {
+    if call.is_ok() {
         latency.record(call.took_ms);
     }
     let (won, agreed) = proposal.unwrap_or_default();
@@ -264,11 +270,11 @@ fn count_call(
             call.model,
             call.role,
             domain,
-            !call.ok,
+            !call.is_ok(),
             call.tokens_in,
             call.tokens_out,
             call.micro_usd.unwrap_or_default(),
-            call.ok && call.micro_usd.is_none(),
+            call.micro_usd.is_none() && may_be_billed(&call.outcome),
             proposal.is_some(),
             won,
             agreed,
@@ -358,8 +364,10 @@ fn may_have_cost_unknown(connection: &Connection, seq: i64) -> Result<bool, Erro
     let mut select =
         connection.prepare_cached("SELECT outcome FROM calls WHERE run = ?1 AND micro_usd IS NULL")?;
     let outcomes: Vec<String> = select.query_map([seq], |row| row.get(0))?.collect::<Result<_, Error>>()?;
-    let billed = |outcome: &String| {
-        outcome == "ok" || Cause::MAY_BE_BILLED.iter().any(|cause| cause.name() == outcome)
-    };
-    Ok(outcomes.iter().any(billed))
+    Ok(outcomes.iter().any(|outcome| may_be_billed(outcome)))
+}
+
+/// Whether a call with this outcome may appear on a bill.
+fn may_be_billed(outcome: &str) -> bool {
+    outcome == "ok" || Cause::MAY_BE_BILLED.iter().any(|cause| cause.name() == outcome)
 }

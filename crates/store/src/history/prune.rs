@@ -1,9 +1,11 @@
 //! Lets old content go: bodies, journals and words for the search. Hashes, lines and the days' figures stay, and the chain says what went.
 
+use std::path::Path;
+
 use rusqlite::{Connection, Error, params};
 use serde::Serialize;
 
-use super::{chain, chain::LinkKind, signed, verify::Pruned};
+use super::{chain, chain::LinkKind, owner, signed, verify::Pruned};
 
 /// What a pruning let go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,8 +19,14 @@ pub struct PruneReport {
 }
 
 /// Lets the content of runs go that began before `before_ms`; `at_ms` is now. Runs that somebody holds stay.
-pub(super) fn prune(connection: &Connection, before_ms: u64, at_ms: u64) -> Result<PruneReport, Error> {
+pub(super) fn prune(
+    connection: &Connection,
+    path: &Path,
+    before_ms: u64,
+    at_ms: u64,
+) -> Result<PruneReport, Error> {
     let before = signed(before_ms);
+    leave_dead(connection, path, before)?;
     let mut report = PruneReport::default();
     let old = "SELECT seq FROM runs WHERE began_ms < ?1";
     let bodies = "position IN (SELECT position FROM runs WHERE began_ms < ?1) AND kind = 'record' AND body IS NOT NULL";
@@ -61,6 +69,21 @@ pub(super) fn prune(connection: &Connection, before_ms: u64, at_ms: u64) -> Resu
         chain::append(connection, LinkKind::Pruned, None, at_ms, &body)?;
     }
     Ok(report)
+}
+
+/// Old runs whose process ended in the middle are nobody's.
+fn leave_dead(connection: &Connection, path: &Path, before: i64) -> Result<(), Error> {
+    let mut select = connection.prepare(
+        "SELECT DISTINCT owner FROM runs WHERE began_ms < ?1 AND state = 'open' AND owner IS NOT NULL",
+    )?;
+    let owners: Vec<String> = select.query_map([before], |row| row.get(0))?.collect::<Result<_, Error>>()?;
+    for name in owners.iter().filter(|name| !owner::is_alive(path, name)) {
+        connection.execute(
+            "UPDATE runs SET state = 'left', owner = NULL WHERE began_ms < ?1 AND state = 'open' AND owner = ?2",
+            params![before, name],
+        )?;
+    }
+    Ok(())
 }
 
 /// Notes what became known of a decision, in its line and in the chain.

@@ -32,7 +32,7 @@ pub struct CallFigures {
     pub tokens_out: u64,
     /// What the priced ones cost.
     pub cost: MicroUsd,
-    /// Answered calls whose price is unknown.
+    /// Calls that may appear on a bill and whose price is unknown.
     pub unpriced: u64,
     /// Proposals made.
     pub proposals: u64,

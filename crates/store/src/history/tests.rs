@@ -249,8 +249,10 @@ fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
         *outcome =
             Arc::new(RoleOutcome::Failed(RoleFailure { cause, why: String::from("it failed"), trail }));
         fail(&store, &RunId::new("failed"), begun);
-        let total = on(store.stats(StatsFilter::default())).unwrap().total;
+        let stats = on(store.stats(StatsFilter::default())).unwrap();
+        let total = &stats.total;
         assert_eq!((total.calls, total.unpriced, total.failed), (2, unpriced, 1), "{cause:?}");
+        assert_eq!(stats.by_model["vendor1:model"].unpriced, unpriced, "{cause:?}");
     }
 }
 

@@ -88,11 +88,21 @@ impl Worker {
         replied.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Does `work` some time; nobody is told how it ended.
-    pub(super) fn tell(&self, work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static) {
+    /// Does `work` some time, and then `after` on the worker's thread, where the work is durable; nobody waits for it.
+    pub(super) fn tell(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) {
         let job: Job = Box::new(move |connection| {
-            let failed = connection.and_then(|connection| apart(connection, work).err());
-            Done { answer: Box::new(|_| {}), failed }
+            let outcome = connection.map(|connection| apart(connection, work));
+            let worked = matches!(outcome, Some(Ok(())));
+            let answer: Answer = Box::new(move |committed| {
+                if worked && committed.is_ok() {
+                    after();
+                }
+            });
+            Done { answer, failed: outcome.and_then(Result::err) }
         });
         let _ = self.send(job);
     }

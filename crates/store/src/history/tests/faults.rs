@@ -121,3 +121,66 @@ fn what_is_asked_is_answered_of_one_moment_whatever_is_written_meanwhile() {
     assert_eq!(before, after);
     assert_eq!(on(store.head()).unwrap().links, before.links + 1, "the next question sees it");
 }
+
+#[test]
+fn a_run_whose_process_died_long_ago_is_pruned_and_one_that_is_running_is_not() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let open = |run: &str, owner: &str| {
+        let insert =
+            "INSERT INTO runs (id, state, owner, began_ms, question) VALUES (?1, 'open', ?2, 1, 'old')";
+        place.raw().execute(insert, [run, owner]).unwrap();
+    };
+    open("dead", "1-0123456789abcdef");
+    open("running", store.owner.name());
+    assert_eq!(on(store.prune(9, 10, Pack::Later)).unwrap().runs, 1);
+    let left = on(store.unfinished()).unwrap();
+    assert_eq!((left.len(), left[0].run.as_str(), left[0].state), (1, "running", Unended::Running));
+}
+
+#[test]
+fn a_proposal_is_credited_to_the_model_that_made_it_and_not_to_the_one_asked_before() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let mut record = deliberate(&store, "pattern");
+    record.run_id = RunId::new("again");
+    let other = place.raw();
+    other
+        .execute_batch(
+            "INSERT INTO runs (id, state, began_ms, question) VALUES ('again', 'open', 1, '');
+             INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
+             SELECT seq, 'proposer-1/propose', 'proposer-1', 'proposer', 'propose', 'first:model', 'ok', 1, 5, 1, 1
+             FROM runs WHERE id = 'again';
+             INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
+             SELECT seq, 'proposer-1/propose/again', 'proposer-1', 'proposer', 'propose', 'second:model', 'ok', 1, 5, 1, 1
+             FROM runs WHERE id = 'again';",
+        )
+        .unwrap();
+    on(store.keep(&request(), &record)).unwrap();
+    let by_model = on(store.stats(StatsFilter::default())).unwrap().by_model;
+    let of = |model: &str| (by_model[model].calls, by_model[model].proposals, by_model[model].won);
+    assert_eq!((of("first:model"), of("second:model")), ((1, 0, 0), (1, 1, 1)));
+}
+
+#[test]
+fn a_run_that_was_answered_and_not_kept_is_gone_on_with_by_nobody_unasked() {
+    let refuse =
+        |what: &str| format!("CREATE TRIGGER no BEFORE {what} BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    let entries = "INSERT ON entries WHEN NEW.number >= 4";
+    // In the middle of its journal; only its record; and where not even that can be written until later.
+    for (what, later) in [(entries, false), ("INSERT ON chain", false), ("UPDATE ON runs", true)] {
+        let place = place();
+        let store = Arc::new(place.open());
+        place.raw().execute_batch(&refuse(what)).unwrap();
+        assert!(deliberate(&store, "answered").log.unrecorded.is_some(), "{what}");
+        if later {
+            assert_eq!(on(store.unfinished()).unwrap()[0].state, Unended::Running, "{what}");
+            place.raw().execute_batch("DROP TRIGGER no").unwrap();
+        }
+        drop(store);
+        let store = place.open();
+        let left = on(store.unfinished()).unwrap();
+        assert!(left.iter().all(|run| run.state == Unended::Left), "{what}: {left:?}");
+        assert_eq!(left.len(), usize::from(what != entries), "{what}: its record was kept all the same");
+    }
+}
