@@ -1,7 +1,12 @@
 //! What the command keeps of its runs, and what can be done with it: lists, stories, replays, proofs, figures; and what becomes of it when the
 //! file cannot be used.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use async_orchestrator::{
+    AsyncOrchestrator, ConfigFile, Environment, EventKind, Layers, MemoryStore, ModeChoice, TriageRequest,
+    Unended,
+};
 
 use crate::support::{DESIGN, Ran, Shell, assert_valid_record, both_vendors, simulator};
 
@@ -214,4 +219,31 @@ async fn what_cannot_be_found_or_read_is_said() {
     council(&off);
     off.run(&["history", "list"]).failed(3, "history.enabled");
     assert!(!file(&off).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_taken_over_and_never_begun_is_given_back() {
+    let simulator = simulator(Duration::from_secs(20)).await;
+    let store = Arc::new(MemoryStore::default());
+    let settings = Layers::new(Environment::from_iter(both_vendors(&simulator))).file(ConfigFile::None);
+    let orchestrator = AsyncOrchestrator::builder()
+        .settings(settings.load().unwrap())
+        .journal(Arc::<MemoryStore>::clone(&store))
+        .history(Arc::<MemoryStore>::clone(&store))
+        .build()
+        .unwrap();
+    let mut run = orchestrator.stream_request(TriageRequest::new(DESIGN).mode(ModeChoice::Council));
+    while let Some(event) = run.next().await {
+        if matches!(event.kind, EventKind::AttemptStarted { .. }) {
+            break;
+        }
+    }
+    drop(run);
+    let left = || async { orchestrator.unfinished().await.unwrap().pop().unwrap() };
+    let run = left().await.run;
+    for _ in 0..2 {
+        assert_ne!(left().await.state, Unended::Running);
+        drop(orchestrator.resume(&run).await.unwrap());
+    }
+    assert_ne!(left().await.state, Unended::Running, "nobody in this process goes on with it");
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_orchestrator_core::{
-    Clock, DecisionRecord, EventSink, JournalEntry, Observer, Role, RoleDefinition, RunId, RunSetup,
+    Clock, DecisionRecord, EventSink, Journal, JournalEntry, Observer, Role, RoleDefinition, RunId, RunSetup,
     StoreError, Takeover, Unfinished,
 };
 use async_orchestrator_council::{Council, CouncilError, Depth, Fork, InvalidPast, Resumption, RunInputs};
@@ -118,15 +118,31 @@ impl AsyncOrchestrator {
             Takeover::Ended => return Err(ResumeError::Ended(run.clone()).into()),
             Takeover::Unknown => return Err(ResumeError::Unknown(run.clone()).into()),
         };
+        let taken = Taken(Some((journal, run.clone())));
         if entries.is_empty() {
-            journal.leave(run);
             return Err(ResumeError::NotKept(run.clone()).into());
         }
-        let resumption = Resumption::read(run.clone(), entries).map_err(|source| {
-            journal.leave(run);
-            ResumeError::Broken { run: run.clone(), source }
-        })?;
-        Ok(resumed(inner, resumption))
+        let resumption = Resumption::read(run.clone(), entries)
+            .map_err(|source| ResumeError::Broken { run: run.clone(), source })?;
+        Ok(resumed(inner, resumption, taken))
+    }
+}
+
+/// A run that was taken over; dropped before the council has it, it is given back.
+struct Taken(Option<(Arc<dyn Journal>, RunId)>);
+
+impl Taken {
+    /// From its first step on the council gives the run back.
+    fn begun(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some((journal, run)) = self.0.take() {
+            journal.leave(&run);
+        }
     }
 }
 
@@ -153,7 +169,7 @@ impl AsyncOrchestrator {
 }
 
 /// Sets a resumed run going.
-fn resumed(inner: Arc<Inner>, resumption: Resumption) -> RunStream {
+fn resumed(inner: Arc<Inner>, resumption: Resumption, taken: Taken) -> RunStream {
     let run = resumption.run().clone();
     let now = inner.clock.now();
     // The time that passed before the interruption counts, the time of the interruption does not.
@@ -162,7 +178,10 @@ fn resumed(inner: Arc<Inner>, resumption: Resumption) -> RunStream {
     let mut observers = inner.observers.clone();
     observers.push(Arc::clone(&events) as Arc<dyn Observer>);
     let sink = EventSink::new(run.clone(), started, Arc::clone(&inner.clock), observers);
-    let work = Box::pin(async move { inner.council.resume(resumption, sink).await });
+    let work = Box::pin(async move {
+        taken.begun();
+        inner.council.resume(resumption, sink).await
+    });
     RunStream::new(run, Some(events), work)
 }
 

@@ -221,8 +221,8 @@ pub trait Journal: Send + Sync {
     /// If they cannot be read.
     async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
 
-    /// Takes note that the caller of `run` went away before it ended, or that its end could not be kept. It must return at once, and does
-    /// nothing to a run that ended.
+    /// Takes note that nobody in this process goes on with `run`: it has ended, or its caller went away before. It must return at once, and
+    /// changes nothing where the journal knows the end; a run whose end it does not know is gone on with only where somebody asks for it.
     fn leave(&self, run: &RunId);
 }
 

@@ -302,6 +302,10 @@ impl Council {
             Before::Past(past, beginning) => (Some(past), Some(beginning), None),
             Before::Fork(fork) => (None, None, Some(fork)),
         };
+        // First of all: whoever took a run over is told that it was let go, whatever fails from here on.
+        let journal = self.journal.clone();
+        let log =
+            RunLog::open(run.clone(), journal, self.unrecorded, Arc::clone(clock), events.clone(), past);
         // What was decided then holds: a later version may triage otherwise.
         let decision = match beginning.as_ref().and_then(|beginning| beginning.decision.clone()) {
             Some(decision) => decision,
@@ -310,9 +314,6 @@ impl Council {
         let schema = request.output_schema.as_ref().map(OutputSchema::try_new).transpose()?;
         let limit = request.time_limit.or(self.time_limit);
         let ledger = BudgetLedger::new(Ceilings { cost: request.budget, tokens: request.budget_tokens });
-        let journal = self.journal.clone();
-        let log =
-            RunLog::open(run.clone(), journal, self.unrecorded, Arc::clone(clock), events.clone(), past);
         let line = Line::new(Arc::clone(clock), events.clone(), ledger, request, log, fork);
         let setting = Setting {
             panel: &self.panel,
@@ -382,6 +383,8 @@ impl Council {
         line: &Line,
         mut record: DecisionRecord,
     ) -> Result<DecisionRecord, CouncilError> {
+        // What is known by now is kept too: a record without this names a journal that is whole.
+        record.log.unrecorded = line.log.broken();
         let history = async {
             match &self.history {
                 Some(history) => history.keep(request, &record).await,
@@ -395,9 +398,6 @@ impl Council {
             Err(error) if self.unrecorded == Unrecorded::Ends => return Err(CouncilError::Journal(error)),
             Err(error) => line.log.broke(&error),
             Ok(()) => {}
-        }
-        if self.history.is_some() {
-            line.log.ended();
         }
         record.log.unrecorded = line.log.broken();
         Ok(record)

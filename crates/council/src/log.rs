@@ -43,7 +43,6 @@ struct Chain {
     pending: Vec<BoxFuture<'static, Result<(), StoreError>>>,
     /// Why the journal is no longer written.
     broken: Option<String>,
-    ended: bool,
 }
 
 impl RunLog {
@@ -61,7 +60,6 @@ impl RunLog {
             arrived: false,
             pending: Vec::new(),
             broken: None,
-            ended: false,
         };
         Self { run, journal, unrecorded, clock, events, past, chain: Mutex::new(chain) }
     }
@@ -149,13 +147,6 @@ impl RunLog {
         LogRecord { events: chain.entries, head: chain.head.clone(), decision_hash, unrecorded: None }
     }
 
-    /// Notes that the journal knows of the run's end. Where it does not, because it broke or nothing else told it, it is told that the caller
-    /// went away: nobody shall go on unasked with what was answered, and pay for it once more.
-    pub(crate) fn ended(&self) {
-        let mut chain = self.chain();
-        chain.ended = chain.broken.is_none();
-    }
-
     /// Notes that the run ended without an answer.
     pub(crate) async fn fail(&self, error: &CouncilError) {
         if self.journal.is_none() || matches!(error, CouncilError::Diverged { .. } | CouncilError::Journal(_))
@@ -164,9 +155,7 @@ impl RunLog {
         }
         // The run has failed already; a journal that cannot be written adds nothing to that.
         let _ = self.enter(JournalBody::Failed { why: error.to_string() });
-        if self.settle().await.is_ok() {
-            self.ended();
-        }
+        let _ = self.settle().await;
     }
 
     /// Notes that the run is not kept, and tells it once.
@@ -199,10 +188,11 @@ impl RunLog {
     }
 }
 
+/// However a run ends, nobody goes on with it now. Of an end that the journal knows this changes nothing; where it could not be written, nobody
+/// shall go on unasked with what was answered, and pay for it once more.
 impl Drop for RunLog {
     fn drop(&mut self) {
-        let ended = self.chain().ended;
-        if let Some(journal) = self.journal.as_ref().filter(|_| !ended) {
+        if let Some(journal) = &self.journal {
             journal.leave(&self.run);
         }
     }

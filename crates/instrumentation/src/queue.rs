@@ -20,9 +20,8 @@ const QUEUE_MAX: usize = 8_192;
 const IDLE: Duration = Duration::from_millis(500);
 /// So long events come together after some were read. A thread that is woken for each of them spends most of its time on waking.
 const GATHER: Duration = Duration::from_millis(10);
-/// After so many rounds without a rest, each at least [`GATHER`] long where little happens, what is held is sent all the same: a trickle
-/// of events must not hold it back.
-const ROUNDS_MAX: u32 = 100;
+/// So long an event may be held, by the events' own times, while others keep coming: a trickle must not hold back what is to be sent.
+const HELD_MAX: Duration = Duration::from_secs(1);
 /// So long a reader may take for its last words.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
 
@@ -179,21 +178,20 @@ impl Drop for Taken<'_> {
 
 fn run(mut reader: Box<dyn Reader>, shared: &Shared) {
     let mut taken = Taken { items: VecDeque::new(), shared };
-    let mut rounds = 0;
+    // When the first event happened that was read since the last rest.
+    let mut since = None;
     loop {
         match next(shared, &mut taken.items) {
             Next::Items => {
                 while let Some(item) = taken.items.pop_front() {
-                    read(&mut *reader, item);
-                }
-                rounds += 1;
-                if rounds >= ROUNDS_MAX {
-                    rounds = 0;
-                    reader.rest();
+                    if read(&mut *reader, item, &mut since) {
+                        since = None;
+                        reader.rest();
+                    }
                 }
             }
             Next::Idle => {
-                rounds = 0;
+                since = None;
                 reader.rest();
             }
             Next::Closed => return reader.rest(),
@@ -226,14 +224,20 @@ fn gather(shared: &Shared) {
     drop(shared.woken.wait_timeout_while(shared.lock(), GATHER, calm));
 }
 
-fn read(reader: &mut dyn Reader, item: Item) {
+/// Reads one item. Gives whether the reader has held something for long.
+fn read(reader: &mut dyn Reader, item: Item, since: &mut Option<Instant>) -> bool {
     match item {
-        Item::Event(event) if reader.wants(&event.event.kind) => reader.read(&event),
-        Item::Event(_) => {}
+        Item::Event(event) if reader.wants(&event.event.kind) => {
+            reader.read(&event);
+            event.now.saturating_duration_since(*since.get_or_insert(event.now)) >= HELD_MAX
+        }
+        Item::Event(_) => false,
         Item::Flush(done) => {
+            *since = None;
             reader.rest();
             // Whoever asked may have given up.
             let _ = done.try_send(());
+            false
         }
     }
 }

@@ -94,11 +94,11 @@ const BUSY_MAX: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_
 pub struct History {
     path: PathBuf,
     options: HistoryOptions,
-    owner: Owner,
     held: Arc<Held>,
-    // Before the owner's lock is given back, what waits is written.
     writer: Worker,
     reader: Worker,
+    // Dropped last: what waits is written before the owner's lock is given back, so that nobody takes these runs for interrupted.
+    owner: Owner,
 }
 
 impl History {
@@ -264,9 +264,24 @@ impl History {
     fn tell_leaving(&self) {
         let (runs, owner, held) = (self.held.leaving(), self.owner.name().to_owned(), Arc::clone(&self.held));
         if !runs.is_empty() {
-            let told = runs.clone();
-            let write = move |connection: &Connection| journal::leave(connection, &runs, &owner);
+            let (told, holding) = (runs.clone(), Arc::clone(&held));
+            let write = move |connection: &Connection| journal::leave(connection, &runs, &owner, &holding);
             self.writer.tell(write, move || held.have_left(&told));
+        }
+    }
+}
+
+/// A run that was asked for; dropped before the answer, it is given back.
+struct Claim<'a> {
+    history: &'a History,
+    run: &'a RunId,
+    is_open: bool,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.history.leave(self.run);
         }
     }
 }
@@ -315,17 +330,16 @@ impl Journal for History {
         if entry.entry().index == 0 {
             self.held.take(run);
         }
-        let (run, owner, held) = (run.clone(), self.owner.name().to_owned(), Arc::clone(&self.held));
+        let ends = matches!(entry.entry().body, async_orchestrator_core::JournalBody::Failed { .. });
+        let (name, owner, held) = (run.clone(), self.owner.name().to_owned(), Arc::clone(&self.held));
         let content = self.options.content;
-        self.writer
-            .ask(move |connection| {
-                let outcome = journal::append(connection, &run, &entry, &owner, content, &held);
-                if matches!(entry.entry().body, async_orchestrator_core::JournalBody::Failed { .. }) {
-                    held.let_go(&run);
-                }
-                outcome
-            })
-            .await
+        let append =
+            move |connection: &Connection| journal::append(connection, &name, &entry, &owner, content, &held);
+        self.writer.ask(append).await?;
+        if ends {
+            self.held.let_go(run);
+        }
+        Ok(())
     }
 
     async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError> {
@@ -351,13 +365,16 @@ impl Journal for History {
         if !self.held.take(run) {
             return Ok(Takeover::Running);
         }
+        // Whoever goes away now, or is told of an error, may have it all the same.
+        let mut claim = Claim { history: self, run, is_open: true };
         let (asked, path, own) = (run.clone(), self.path.clone(), self.owner.name().to_owned());
         let claimed =
-            self.writer.ask(move |connection| journal::claim(connection, &path, &asked, &own)).await;
-        if !matches!(claimed, Ok(Asked::Taken(_))) {
+            self.writer.ask(move |connection| journal::claim(connection, &path, &asked, &own)).await?;
+        claim.is_open = false;
+        if !matches!(claimed, Asked::Taken(_)) {
             self.held.let_go(run);
         }
-        Ok(match claimed? {
+        Ok(match claimed {
             Asked::Taken(entries) => Takeover::Taken(entries),
             Asked::Running => Takeover::Running,
             Asked::Ended => Takeover::Ended,
@@ -380,8 +397,11 @@ impl Journal for History {
     }
 
     fn leave(&self, run: &RunId) {
-        self.held.begin_leaving(run);
-        self.tell_leaving();
+        // Whose end is written was let go then.
+        if self.held.holds(run) {
+            self.held.begin_leaving(run);
+            self.tell_leaving();
+        }
     }
 }
 
@@ -391,14 +411,9 @@ impl HistoryStore for History {
         let unwritable =
             |error: serde_json::Error| StoreError::new("the record cannot be written", Some(Box::new(error)));
         let finished = keep::Finished::new(request, record, self.options.content).map_err(unwritable)?;
-        let (run, held) = (record.run_id.clone(), Arc::clone(&self.held));
-        self.writer
-            .ask(move |connection| {
-                let outcome = keep::keep(connection, &finished);
-                held.let_go(&run);
-                outcome
-            })
-            .await
+        self.writer.ask(move |connection| keep::keep(connection, &finished)).await?;
+        self.held.let_go(&record.run_id);
+        Ok(())
     }
 
     async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError> {

@@ -50,8 +50,12 @@ fn bundle(file: &Path, expected: Option<&str>) -> Result<Verification, Failure> 
 fn told(found: &Verification) -> Result<(), Failure> {
     let pruned =
         if found.pruned > 0 { format!(", {} of them without content", found.pruned) } else { String::new() };
+    let unjournaled = match found.unjournaled {
+        0 => String::new(),
+        count => format!(", {count} of them without a journal"),
+    };
     output::line(&format!(
-        "{} links, {} records{pruned}, of installation {}",
+        "{} links{pruned}, {} records{unjournaled}, of installation {}",
         found.links, found.records, found.installation
     ))?;
     output::line(&format!("head {}", found.head))?;

@@ -141,14 +141,7 @@ pub fn verify_bundle(input: &mut dyn BufRead, expected: Option<&str>) -> Result<
         return Err(BundleError::Newer(begin.schema.chars().take(40).collect()));
     }
     let mut walk = Walk::new(begin.first, Some(begin.previous.clone()));
-    let mut found = Verification {
-        installation: begin.installation,
-        links: 0,
-        records: 0,
-        pruned: 0,
-        head: begin.previous,
-        flaws: Vec::new(),
-    };
+    let mut found = Verification::of(begin.installation, begin.previous);
     let mut seen_expected = expected.is_none();
     let mut missing = Missing::default();
     let mut end = None;
@@ -172,6 +165,7 @@ pub fn verify_bundle(input: &mut dyn BufRead, expected: Option<&str>) -> Result<
         let record = line.body.as_deref().filter(|_| whole && line.link.kind == "record");
         if let Some(body) = record {
             found.records += 1;
+            found.unjournaled += u64::from(line.journal.is_empty());
             let kept = serde_json::from_str::<Kept>(body).ok();
             let run = line.link.run.as_deref().unwrap_or_default();
             if let Some(entry) = kept.and_then(|kept| journal_flaw(run, &line.journal, &kept.record)) {

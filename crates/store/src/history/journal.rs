@@ -7,8 +7,8 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    AttemptOutcome, JournalBody, JournalEntry, ModelRef, Price, RoleOutcome, RunId, RunSetup, SealedEntry,
-    Unended, Unfinished, Usage,
+    Attempt, AttemptOutcome, Cause, JournalBody, JournalEntry, ModelRef, Price, RoleOutcome, RunId, RunSetup,
+    SealedEntry, Unended, Unfinished, Usage,
 };
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
@@ -32,19 +32,30 @@ const SETUPS_MAX: usize = 64;
 
 impl Held {
     pub(super) fn take(&self, run: &RunId) -> bool {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone())
+        let taken = self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
+        if taken {
+            self.leaving.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        }
+        taken
+    }
+
+    pub(super) fn holds(&self, run: &RunId) -> bool {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
     }
 
     pub(super) fn let_go(&self, run: &RunId) {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        self.forget_prices(run);
+    }
+
+    fn forget_prices(&self, run: &RunId) {
         self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
     }
 
-    /// Lets `run` go, and notes that the file is to say so.
+    /// Lets `run` go, and notes that the file is to say so. Noted first: whoever takes it again takes the note back.
     pub(super) fn begin_leaving(&self, run: &RunId) {
-        self.let_go(run);
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
+        self.let_go(run);
     }
 
     /// The runs of which the file is to say that nobody goes on with them.
@@ -143,7 +154,8 @@ pub(super) fn append(
                     "UPDATE runs SET state = 'failed', owner = NULL, why = ?2, ended_ms = began_ms + ?3 WHERE seq = ?1",
                 )?
                 .execute(params![seq, why, signed(entry.at_ms)])?;
-            keep::failed(connection, seq)?;
+            let unpriced = has_cost_unknown(connection, seq, &*held.of_run(connection, run, seq)?)?;
+            keep::failed(connection, seq, unpriced)?;
         }
         _ => {}
     }
@@ -183,7 +195,12 @@ fn arrived(
     };
     let began = trail.iter().map(|attempt| attempt.started_ms).min().unwrap_or_default();
     let ended = trail.iter().filter_map(|attempt| attempt.ended_ms).max().unwrap_or(began);
-    let cost = model.and_then(|model| prices.get(model)).map(|price| price.cost(&usage).0);
+    let cost = match outcome {
+        RoleOutcome::Failed(_) => {
+            (!trail.iter().any(|attempt| may_cost_unknown(attempt, prices))).then_some(0)
+        }
+        _ => model.and_then(|model| prices.get(model)).map(|price| price.cost(&usage).0),
+    };
     connection
         .prepare_cached(
             "INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
@@ -230,6 +247,29 @@ fn arrived(
         .map(drop)
 }
 
+/// Whether an attempt may be on a bill though it failed, and nobody knows what its model costs.
+fn may_cost_unknown(attempt: &Attempt, prices: &Prices) -> bool {
+    let may_be_billed = match attempt.outcome {
+        AttemptOutcome::Ok(_) => false,
+        AttemptOutcome::Failed(cause) => Cause::MAY_BE_BILLED.contains(&cause),
+    };
+    attempt.n > 0 && may_be_billed && !prices.contains_key(&attempt.target)
+}
+
+/// Whether a part of what a run cost is not known: of an answer, or of an attempt that failed, also beside one that was answered.
+fn has_cost_unknown(connection: &Connection, seq: i64, prices: &Prices) -> Result<bool, Error> {
+    let of_calls: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM calls WHERE run = ?1 AND micro_usd IS NULL)")?
+        .query_row([seq], |row| row.get(0))?;
+    let mut select =
+        connection.prepare_cached("SELECT model, outcome FROM attempts WHERE run = ?1 AND number > 0")?;
+    let attempts = select.query_map([seq], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let attempts = attempts.collect::<Result<Vec<_>, Error>>()?;
+    let is_priced = |model: &str| model.parse::<ModelRef>().is_ok_and(|model| prices.contains_key(&model));
+    let may_be_billed = |word: &str| Cause::MAY_BE_BILLED.iter().any(|cause| cause.name() == word);
+    Ok(of_calls || attempts.iter().any(|(model, word)| may_be_billed(word) && !is_priced(model)))
+}
+
 /// What became of asking for a run.
 pub(super) enum Asked {
     Taken(Vec<JournalEntry>),
@@ -265,12 +305,17 @@ pub(super) fn claim(connection: &Connection, path: &Path, run: &RunId, own: &str
     Ok(Asked::Taken(entries(connection, seq)?))
 }
 
-/// Notes that the callers of `runs` went away, where they are still `own`.
-pub(super) fn leave(connection: &Connection, runs: &[RunId], own: &str) -> Result<(), Error> {
+/// Notes that the callers of `runs` went away, where they are still `own` and were not taken again meanwhile.
+pub(super) fn leave(connection: &Connection, runs: &[RunId], own: &str, held: &Held) -> Result<(), Error> {
     let mut update = connection.prepare_cached(
         "UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND owner = ?2 AND state = 'open'",
     )?;
-    runs.iter().try_for_each(|run| update.execute([run.as_str(), own]).map(drop))
+    for run in runs.iter().filter(|run| !held.holds(run)) {
+        // Entries that were written after it was let go may have brought its prices back.
+        held.forget_prices(run);
+        update.execute([run.as_str(), own])?;
+    }
+    Ok(())
 }
 
 /// The entries of a run.

@@ -1,7 +1,7 @@
 //! Keeps a finished run: its record as a link of the chain, its line in the list, its words for the search, and what it adds to the day's
 //! figures.
 
-use async_orchestrator_core::{Cause, DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
+use async_orchestrator_core::{DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
 
@@ -36,6 +36,8 @@ pub(super) struct Finished {
     domain: String,
     class: String,
     decision_hash: String,
+    /// How many entries its journal has.
+    entries: u64,
     /// Per proposer's seat: whether its proposal won, and whether it said what the winner says.
     proposals: Vec<(String, bool, bool)>,
     content: Content,
@@ -74,6 +76,7 @@ impl Finished {
             domain: record.triage.domain.to_string(),
             class: record.triage.task_class.clone(),
             decision_hash: record.log.decision_hash.clone(),
+            entries: record.log.events,
             proposals: proposals.collect(),
             content,
         })
@@ -109,6 +112,7 @@ pub(super) fn keep(connection: &Connection, finished: &Finished) -> Result<(), E
         chain::append(connection, LinkKind::Record, Some(&finished.run), ended_ms, &finished.body)?;
     close(connection, seq, finished, ended_ms, position)?;
     if finished.content == Content::Full {
+        forget_incomplete(connection, seq, finished.entries)?;
         connection
             .prepare_cached("INSERT INTO texts (rowid, question, answer) VALUES (?1, ?2, ?3)")?
             .execute(params![seq, finished.question, finished.answer])?;
@@ -118,6 +122,14 @@ pub(super) fn keep(connection: &Connection, finished: &Finished) -> Result<(), E
     let day = signed(began_ms / DAY_MS);
     count_calls(connection, seq, day, &finished.domain, &finished.proposals)?;
     count_run(connection, day, finished)
+}
+
+/// Lets a journal go that lacks entries, because they could not be written: nobody can replay it, and it is not the one that its record names.
+fn forget_incomplete(connection: &Connection, seq: i64, entries: u64) -> Result<(), Error> {
+    let written: i64 = connection
+        .prepare_cached("SELECT count(*) FROM entries WHERE run = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    if written == signed(entries) { Ok(()) } else { forget_entries(connection, seq) }
 }
 
 /// Lets the texts of an ended run's journal go, as any policy but the full one promises.
@@ -221,11 +233,12 @@ fn count_calls(
     })?;
     let calls = calls.collect::<Result<Vec<Counted>, Error>>()?;
     let mut credited = std::collections::BTreeSet::new();
-    // A seat that was asked once more made one proposal, and the last answer is it.
+    // A seat that was asked once more made one proposal, and the last answer is it; so is an answer that became a proposal when the council was
+    // called.
     for call in calls.iter().rev() {
         let proposal = proposals
             .iter()
-            .find(|(seat, ..)| call.is_ok() && call.stage == "propose" && *seat == call.seat)
+            .find(|(seat, ..)| call.is_ok() && call.proposes() && *seat == call.seat)
             .filter(|(seat, ..)| credited.insert(seat.as_str()));
         count_call(connection, day, domain, call, proposal.map(|(_, won, agreed)| (*won, *agreed)))?;
     }
@@ -235,6 +248,10 @@ fn count_calls(
 impl Counted {
     fn is_ok(&self) -> bool {
         self.outcome == "ok"
+    }
+
+    fn proposes(&self) -> bool {
+        matches!(self.stage.as_str(), "propose" | "answer")
     }
 }
 
@@ -274,7 +291,7 @@ fn count_call(
             call.tokens_in,
             call.tokens_out,
             call.micro_usd.unwrap_or_default(),
-            call.micro_usd.is_none() && may_be_billed(&call.outcome),
+            call.micro_usd.is_none(),
             proposal.is_some(),
             won,
             agreed,
@@ -323,8 +340,8 @@ fn count_run(connection: &Connection, day: i64, finished: &Finished) -> Result<(
         .map(drop)
 }
 
-/// Counts a run that ended without an answer, under what triage said of it if it came so far.
-pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
+/// Counts a run that ended without an answer, under what triage said of it if it came so far; `unpriced` says that a part of its cost is unknown.
+pub(super) fn failed(connection: &Connection, seq: i64, unpriced: bool) -> Result<(), Error> {
     const UNKNOWN: &str = "unknown";
     let (began_ms, ended_ms, domain, mode): (i64, i64, Option<String>, Option<String>) = connection
         .prepare_cached("SELECT began_ms, ended_ms, domain, mode FROM runs WHERE seq = ?1")?
@@ -332,7 +349,6 @@ pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
     let (domain, mode) = (domain.as_deref().unwrap_or(UNKNOWN), mode.as_deref().unwrap_or(UNKNOWN));
     let day = began_ms / signed(DAY_MS);
     count_calls(connection, seq, day, domain, &[])?;
-    let unpriced = may_have_cost_unknown(connection, seq)?;
     let mut latency = Latencies::default();
     latency.record(ended_ms.saturating_sub(began_ms).unsigned_abs());
     let before = connection
@@ -357,17 +373,4 @@ pub(super) fn failed(connection: &Connection, seq: i64) -> Result<(), Error> {
         )?
         .execute(params![day, seq, latency.to_bytes(), domain, mode, unpriced])
         .map(drop)
-}
-
-/// Whether a call without a known price was answered, or may have been billed all the same.
-fn may_have_cost_unknown(connection: &Connection, seq: i64) -> Result<bool, Error> {
-    let mut select =
-        connection.prepare_cached("SELECT outcome FROM calls WHERE run = ?1 AND micro_usd IS NULL")?;
-    let outcomes: Vec<String> = select.query_map([seq], |row| row.get(0))?.collect::<Result<_, Error>>()?;
-    Ok(outcomes.iter().any(|outcome| may_be_billed(outcome)))
-}
-
-/// Whether a call with this outcome may appear on a bill.
-fn may_be_billed(outcome: &str) -> bool {
-    outcome == "ok" || Cause::MAY_BE_BILLED.iter().any(|cause| cause.name() == outcome)
 }

@@ -13,6 +13,9 @@ use std::{
 
 use crate::file::make_directory;
 
+/// How the names of files begin that are not locked yet.
+const UNLOCKED: &str = "new-";
+
 /// This process's right to runs.
 #[derive(Debug)]
 pub(super) struct Owner {
@@ -36,13 +39,16 @@ impl Owner {
             use std::os::unix::fs::OpenOptionsExt;
             options.mode(0o600);
         }
-        let file = options.open(directory.join(&name))?;
+        // Under a name that nobody looks at until it is locked: else another process could take it for that of a dead one.
+        let unlocked = directory.join(format!("{UNLOCKED}{name}"));
+        let file = options.open(&unlocked)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
         }
+        fs::rename(unlocked, directory.join(&name))?;
         Ok(Self { directory, name, _file: file })
     }
 
@@ -79,7 +85,7 @@ pub(super) fn sweep(path: &Path, kept: &[String]) {
     let Ok(found) = fs::read_dir(path.with_added_extension("owners")) else { return };
     for entry in found.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !kept.contains(&name) && !is_alive(path, &name) {
+        if !kept.contains(&name) && !name.starts_with(UNLOCKED) && !is_alive(path, &name) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -50,6 +50,18 @@ const QUESTION: &str = "How many lanterns burn on the quay of Ystad?";
 
 /// A council of three that answers at once; `keys` are its answers.
 fn council(keys: [&'static str; 3], store: &Arc<History>) -> Council {
+    council_after(Duration::ZERO, keys, store)
+}
+
+/// Begins a run whose models never answer, and whose caller goes away.
+fn begin_and_leave(store: &Arc<History>, run: &str) {
+    let council = council_after(Duration::from_secs(1), ["42", "42", "41"], store);
+    assert!(council.run(&request(), inputs(run)).now_or_never().is_none());
+    // Whatever was handed over before is done when this is answered.
+    on(store.outcome(&RunId::new("nobody"), true, 0)).unwrap();
+}
+
+fn council_after(after: Duration, keys: [&'static str; 3], store: &Arc<History>) -> Council {
     let clock = Arc::new(ManualClock::new());
     let seat = |number: u8| {
         let price = Price {
@@ -66,7 +78,7 @@ fn council(keys: [&'static str; 3], store: &Arc<History>) -> Council {
             let text = format!(
                 r#"{{"answer_key":"{key}","answer":"The answer is {key}, counted at dusk.","claims":[],"confidence":0.8,"abstain":false}}"#
             );
-            Script::Answer { after: Duration::ZERO, text }
+            Script::Answer { after, text }
         };
         let provider: Arc<ScriptedProvider> = Arc::new(ScriptedProvider::answering(
             facts.clone(),
@@ -229,13 +241,20 @@ fn a_failed_run_lets_its_texts_go_as_the_policy_says() {
 #[test]
 fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
     use async_orchestrator_core::{Attempt, AttemptOutcome, Cause, RoleFailure, RoleOutcome};
-    for (cause, unpriced) in [(Cause::Timeout, 1), (Cause::Unavailable, 0)] {
+    let (late, away) = (Cause::Timeout, Cause::Unavailable);
+    // By the cause that the call is said to have failed for, and those of its attempts; the last one was never sent.
+    for (cause, causes, unpriced) in [
+        (late, [late, late, away], 1),
+        (away, [away, away, late], 0),
+        (away, [late, away, away], 1),
+        (late, [away, away, away], 0),
+    ] {
         let place = place();
         let store = place.open();
         let mut begun = begun();
         let Some(JournalBody::Arrived { outcome, .. }) = begun.last_mut() else { panic!("{begun:?}") };
-        // No setup of this history knows the model, so its price is not known. The third was never sent.
-        let attempt = |n| Attempt {
+        // No setup of this history knows the model, so its price is not known.
+        let attempt = |(n, cause)| Attempt {
             call: String::from("proposer-1/propose"),
             seat: SeatId::new(Role::Proposer, 1),
             target: "vendor1:model".parse().unwrap(),
@@ -245,7 +264,7 @@ fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
             outcome: AttemptOutcome::Failed(cause),
             why: String::from("it failed"),
         };
-        let trail = [1, 2, 0].map(attempt).to_vec();
+        let trail = std::iter::zip([1, 2, 0], causes).map(attempt).collect();
         *outcome =
             Arc::new(RoleOutcome::Failed(RoleFailure { cause, why: String::from("it failed"), trail }));
         fail(&store, &RunId::new("failed"), begun);
@@ -334,32 +353,8 @@ fn an_interrupted_run_is_taken_over_by_one_process_alone() {
 fn a_run_whose_caller_left_is_left() {
     let place = place();
     let store = Arc::new(place.open());
-    let clock = ManualClock::new();
-    let stalling = ScriptedProvider::answering(
-        Capabilities::unknown("vendor:model".parse().unwrap()),
-        Arc::new(clock.clone()),
-        |_, _| Script::Stall,
-    );
-    let models = vec![Capabilities::unknown("vendor:model".parse().unwrap())];
-    let seat = Seat {
-        id: SeatId::new(Role::Proposer, 1),
-        provider: Arc::new(stalling),
-        models,
-        limits: async_orchestrator_core::AttemptLimits::REMOTE_DEFAULT,
-        temperature: None,
-    };
-    let council = Council::new(
-        Panel::try_new(vec![seat]).unwrap(),
-        CollaborativePromptLibrary::built_in().unwrap(),
-        Arc::new(clock),
-    )
-    .journal(Arc::<History>::clone(&store));
-    assert!(council.run(&request(), inputs("run-1")).now_or_never().is_none());
-    let unfinished = on(async {
-        // Whatever was handed over before is done when this is answered.
-        store.outcome(&RunId::new("nobody"), true, 0).await.unwrap();
-        store.unfinished().await.unwrap()
-    });
+    begin_and_leave(&store, "run-1");
+    let unfinished = on(store.unfinished()).unwrap();
     assert_eq!((unfinished[0].state, unfinished[0].question.as_str()), (Unended::Left, QUESTION));
     assert!(matches!(on(store.claim(&RunId::new("run-1"))).unwrap(), Takeover::Taken(_)));
 }

@@ -79,12 +79,21 @@ pub struct Verification {
     pub links: u64,
     /// Records among them.
     pub records: u64,
+    /// Records whose journal is not there to be looked at: it could not be written, is not kept by the policy, or was taken away.
+    pub unjournaled: u64,
     /// Bodies that were pruned, as the chain itself says.
     pub pruned: u64,
     /// The hash of the last link: written down elsewhere, it proves later that nothing before it was changed.
     pub head: String,
     /// What is not as it was written.
     pub flaws: Vec<Flaw>,
+}
+
+impl Verification {
+    /// One that has seen nothing yet.
+    pub(super) fn of(installation: String, head: String) -> Self {
+        Self { installation, links: 0, records: 0, unjournaled: 0, pruned: 0, head, flaws: Vec::new() }
+    }
 }
 
 /// What is looked at.
@@ -160,15 +169,14 @@ pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Ver
         Some(since) => connection
             .query_row(
                 "SELECT coalesce(min(position), ?2) FROM chain WHERE at_ms >= ?1",
-                params![signed(since), signed(head_position) + 1],
+                params![signed(since), signed(head_position.saturating_add(1))],
                 |row| row.get::<_, i64>(0),
             )?
             .unsigned_abs(),
     };
     let before = if first == 1 { Some(chain::origin(&installation)) } else { None };
     let mut walk = Walk::new(first, before);
-    let mut found =
-        Verification { installation, links: 0, records: 0, pruned: 0, head: head.clone(), flaws: Vec::new() };
+    let mut found = Verification::of(installation, head.clone());
     let mut seen_expected = scope.expected.is_none();
     let mut missing = Missing::default();
     let mut select = connection.prepare(
@@ -184,7 +192,7 @@ pub(super) fn verify(connection: &Connection, scope: &VerifyScope) -> Result<Ver
         if let ("record", Some(body)) = (link.kind.as_str(), &body) {
             found.records += 1;
             if whole {
-                record(connection, &link, body, &mut walk)?;
+                found.unjournaled += u64::from(!record(connection, &link, body, &mut walk)?);
             }
         }
     }
@@ -277,31 +285,31 @@ fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Resul
     Ok(())
 }
 
-/// Compares a record with its run's journal and with its line.
-fn record(connection: &Connection, link: &Link, body: &str, walk: &mut Walk) -> Result<(), Error> {
+/// Compares a record with its run's journal and with its line. Gives whether there is a journal.
+fn record(connection: &Connection, link: &Link, body: &str, walk: &mut Walk) -> Result<bool, Error> {
     let run = link.run.as_deref().unwrap_or_default();
     let Some(seq) = journal::seq(connection, &RunId::new(run))? else {
         walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
-        return Ok(());
+        return Ok(false);
     };
+    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
+    let entries = select.query_map([seq], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let record = match serde_json::from_str::<Kept>(body) {
         Ok(kept) => kept.record,
         // Where texts were replaced by hashes, some fields are no longer of their form: the body is whole, and that is all that can be said.
-        Err(_) if body.contains("\"blake3:") => return Ok(()),
+        Err(_) if body.contains("\"blake3:") => return Ok(!entries.is_empty()),
         Err(error) => {
             walk.flaw(Some(link.position), Some(run), FlawKind::Unreadable { why: error.to_string() });
-            return Ok(());
+            return Ok(!entries.is_empty());
         }
     };
     if !line_is(connection, seq, &record)? {
         walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
     }
-    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
-    let entries = select.query_map([seq], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     if let Some(entry) = journal_flaw(run, &entries, &record) {
         walk.flaw(Some(link.position), Some(run), FlawKind::JournalAltered { entry });
     }
-    Ok(())
+    Ok(!entries.is_empty())
 }
 
 /// The first entry of a journal that does not follow, or the number of entries if some are missing; a run without a journal has no flaw.

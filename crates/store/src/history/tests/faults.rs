@@ -182,5 +182,31 @@ fn a_run_that_was_answered_and_not_kept_is_gone_on_with_by_nobody_unasked() {
         let left = on(store.unfinished()).unwrap();
         assert!(left.iter().all(|run| run.state == Unended::Left), "{what}: {left:?}");
         assert_eq!(left.len(), usize::from(what != entries), "{what}: its record was kept all the same");
+        assert_eq!(flaws(&store), [], "{what}: nobody tampered with anything");
+        let unjournaled = on(store.verify(VerifyScope::default())).unwrap().unjournaled;
+        assert_eq!(unjournaled, u64::from(what == entries), "{what}");
     }
+}
+
+#[test]
+fn a_run_that_is_taken_again_is_not_left_because_it_was_left_before() {
+    let place = place();
+    let store = Arc::new(place.open());
+    let refuse = "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    place.raw().execute_batch(refuse).unwrap();
+    begin_and_leave(&store, "first");
+    assert!(on(store.claim(&RunId::new("first"))).is_err(), "the file takes nothing");
+    place.raw().execute_batch("DROP TRIGGER no").unwrap();
+    let states = || on(store.unfinished()).unwrap().into_iter().map(|run| run.state).collect::<Vec<_>>();
+    assert!(matches!(on(store.claim(&RunId::new("first"))).unwrap(), Takeover::Taken(_)));
+    begin_and_leave(&store, "second");
+    assert_eq!(states(), [Unended::Running, Unended::Left]);
+    store.leave(&RunId::new("first"));
+    // A claim whose caller goes away before the answer is given back too.
+    let other = place.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(store.claim(&RunId::new("second")).now_or_never().is_none());
+    other.execute_batch("ROLLBACK").unwrap();
+    on(store.outcome(&RunId::new("nobody"), true, 0)).unwrap();
+    assert_eq!(states(), [Unended::Left, Unended::Left]);
 }
