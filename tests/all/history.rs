@@ -242,8 +242,8 @@ async fn a_run_that_was_taken_over_and_never_begun_is_given_back() {
     let left = || async { orchestrator.unfinished().await.unwrap().pop().unwrap() };
     let run = left().await.run;
     for _ in 0..2 {
-        assert_ne!(left().await.state, Unended::Running);
+        assert_eq!(left().await.state, Unended::Left);
         drop(orchestrator.resume(&run).await.unwrap());
     }
-    assert_ne!(left().await.state, Unended::Running, "nobody in this process goes on with it");
+    assert_eq!(left().await.state, Unended::Left, "nobody in this process goes on with it");
 }

@@ -21,9 +21,16 @@ fn failed(error: io::Error) -> StoreError {
 #[async_trait]
 impl HistoryStore for Directory {
     async fn keep(&self, _: &TriageRequest, record: &DecisionRecord) -> Result<(), StoreError> {
+        let path = self.0.join(format!("{}.json", record.run_id));
+        // What is kept stays as it was.
+        if path.exists() {
+            return Ok(());
+        }
         let text = serde_json::to_string_pretty(record).map_err(|error| failed(error.into()))?;
         fs::create_dir_all(&self.0).map_err(failed)?;
-        fs::write(self.0.join(format!("{}.json", record.run_id)), text).map_err(failed)
+        // It is there as a whole or not at all, also where the disk is full.
+        let written = path.with_extension("part");
+        fs::write(&written, text).and_then(|()| fs::rename(written, path)).map_err(failed)
     }
 
     async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError> {

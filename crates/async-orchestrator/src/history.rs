@@ -100,7 +100,7 @@ impl AsyncOrchestrator {
     /// The orchestrator must be made as the run's was; [`AsyncOrchestratorBuilder::made_as`] makes it so.
     ///
     /// # Errors
-    /// With the reason why it cannot be gone on with; then nothing has changed.
+    /// With the reason why it cannot be gone on with. A run whose journal is broken, or not kept, counts as left from then on.
     pub async fn resume(&self, run: &RunId) -> Result<RunStream, Error> {
         let inner = self.inner();
         let journal = inner.journal.clone().ok_or(ResumeError::NoJournal)?;

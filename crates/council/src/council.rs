@@ -383,7 +383,7 @@ impl Council {
         line: &Line,
         mut record: DecisionRecord,
     ) -> Result<DecisionRecord, CouncilError> {
-        // What is known by now is kept too: a record without this names a journal that is whole.
+        // What is known by now is kept too.
         record.log.unrecorded = line.log.broken();
         let history = async {
             match &self.history {

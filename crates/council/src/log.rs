@@ -192,7 +192,9 @@ impl RunLog {
 /// shall go on unasked with what was answered, and pay for it once more.
 impl Drop for RunLog {
     fn drop(&mut self) {
-        if let Some(journal) = &self.journal {
+        // A run that was never begun here is nobody's, or another's.
+        let began = self.past.is_some() || self.chain().entries > 0;
+        if let Some(journal) = self.journal.as_ref().filter(|_| began) {
             journal.leave(&self.run);
         }
     }

@@ -227,11 +227,13 @@ fn gather(shared: &Shared) {
 /// Reads one item. Gives whether the reader has held something for long.
 fn read(reader: &mut dyn Reader, item: Item, since: &mut Option<Instant>) -> bool {
     match item {
-        Item::Event(event) if reader.wants(&event.event.kind) => {
-            reader.read(&event);
-            event.now.saturating_duration_since(*since.get_or_insert(event.now)) >= HELD_MAX
+        Item::Event(event) => {
+            if reader.wants(&event.event.kind) {
+                reader.read(&event);
+                since.get_or_insert(event.now);
+            }
+            since.is_some_and(|since| event.now.saturating_duration_since(since) >= HELD_MAX)
         }
-        Item::Event(_) => false,
         Item::Flush(done) => {
             *since = None;
             reader.rest();

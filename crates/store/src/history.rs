@@ -260,11 +260,13 @@ impl History {
 }
 
 impl History {
-    /// Has the file say which runs nobody goes on with. What cannot be written now, because the disk is full, is written with the next one.
+    /// Has the file say which runs nobody goes on with. What cannot be written now, because the disk is full, is written when the
+    /// next run ends, at the latest when the history closes.
     fn tell_leaving(&self) {
         let (runs, owner, held) = (self.held.leaving(), self.owner.name().to_owned(), Arc::clone(&self.held));
         if !runs.is_empty() {
-            let (told, holding) = (runs.clone(), Arc::clone(&held));
+            let runs = Arc::new(runs);
+            let (told, holding) = (Arc::clone(&runs), Arc::clone(&held));
             let write = move |connection: &Connection| journal::leave(connection, &runs, &owner, &holding);
             self.writer.tell(write, move || held.have_left(&told));
         }
@@ -397,11 +399,8 @@ impl Journal for History {
     }
 
     fn leave(&self, run: &RunId) {
-        // Whose end is written was let go then.
-        if self.held.holds(run) {
-            self.held.begin_leaving(run);
-            self.tell_leaving();
-        }
+        self.held.begin_leaving(run);
+        self.tell_leaving();
     }
 }
 

@@ -35,6 +35,7 @@ struct Kept {
 struct Run {
     entries: Vec<Arc<SealedEntry>>,
     held: bool,
+    left: bool,
     ended: bool,
 }
 
@@ -59,7 +60,7 @@ impl Journal for MemoryStore {
     async fn append(&self, run: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError> {
         let mut kept = self.kept();
         let run = kept.runs.entry(run.clone()).or_default();
-        run.held = true;
+        (run.held, run.left) = (true, false);
         run.ended |= matches!(entry.entry().body, JournalBody::Failed { .. });
         run.entries.push(entry);
         Ok(())
@@ -81,7 +82,7 @@ impl Journal for MemoryStore {
             Some(run) if run.ended => Takeover::Ended,
             Some(run) if run.held => Takeover::Running,
             Some(run) => {
-                run.held = true;
+                (run.held, run.left) = (true, false);
                 Takeover::Taken(run.entries.iter().map(|sealed| sealed.entry().clone()).collect())
             }
         })
@@ -101,7 +102,10 @@ impl Journal for MemoryStore {
 
     fn leave(&self, run: &RunId) {
         if let Some(run) = self.kept().runs.get_mut(run) {
-            run.held = false;
+            (run.held, run.left) = (false, true);
+            // Its record may be kept by another store.
+            let last = run.entries.last().map(|sealed| &sealed.entry().body);
+            run.ended |= matches!(last, Some(JournalBody::Closed { .. }));
         }
     }
 }
@@ -116,7 +120,11 @@ fn unfinished(id: &RunId, run: &Run) -> Option<Unfinished> {
         began_ms: *wall_ms,
         question: request.query.clone(),
         calls: run.entries.iter().filter(arrived).count() as u64,
-        state: if run.held { Unended::Running } else { Unended::Interrupted },
+        state: match (run.held, run.left) {
+            (true, _) => Unended::Running,
+            (false, true) => Unended::Left,
+            (false, false) => Unended::Interrupted,
+        },
     })
 }
 

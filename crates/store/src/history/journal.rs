@@ -1,9 +1,9 @@
 //! Writes the journal's entries, and answers who may go on with which run.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_orchestrator_core::{
@@ -17,13 +17,22 @@ use super::{Content, keep, owner, redact, signed};
 /// What the writer remembers of the runs that this process holds.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    runs: Mutex<BTreeSet<RunId>>,
-    /// The prices of each setup, and the setup of each run.
+    runs: Mutex<Runs>,
+    /// The prices of each setup that this process kept, and those of each run.
     prices: Mutex<HashMap<String, Arc<Prices>>>,
     setups: Mutex<HashMap<RunId, Arc<Prices>>>,
-    /// Runs that nobody goes on with, where the file does not say so yet.
-    leaving: Mutex<BTreeSet<RunId>>,
 }
+
+#[derive(Debug, Default)]
+struct Runs {
+    held: BTreeSet<RunId>,
+    /// Runs that nobody goes on with, where the file does not say so yet, each with the number of its note.
+    leaving: BTreeMap<RunId, u64>,
+    notes: u64,
+}
+
+/// Runs of which the file is to say that nobody goes on with them.
+pub(super) type Leaving = Vec<(RunId, u64)>;
 
 type Prices = HashMap<ModelRef, Price>;
 
@@ -31,20 +40,25 @@ type Prices = HashMap<ModelRef, Price>;
 const SETUPS_MAX: usize = 64;
 
 impl Held {
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn take(&self, run: &RunId) -> bool {
-        let taken = self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
+        let mut runs = self.runs();
+        let taken = runs.held.insert(run.clone());
         if taken {
-            self.leaving.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+            runs.leaving.remove(run);
         }
         taken
     }
 
-    pub(super) fn holds(&self, run: &RunId) -> bool {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).contains(run)
+    fn holds(&self, run: &RunId) -> bool {
+        self.runs().held.contains(run)
     }
 
     pub(super) fn let_go(&self, run: &RunId) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        self.runs().held.remove(run);
         self.forget_prices(run);
     }
 
@@ -52,21 +66,30 @@ impl Held {
         self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
     }
 
-    /// Lets `run` go, and notes that the file is to say so. Noted first: whoever takes it again takes the note back.
+    /// Lets `run` go, and notes that the file is to say so; one whose end is written was let go then.
     pub(super) fn begin_leaving(&self, run: &RunId) {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone());
-        self.let_go(run);
+        let mut runs = self.runs();
+        if runs.held.remove(run) {
+            runs.notes += 1;
+            let note = runs.notes;
+            runs.leaving.insert(run.clone(), note);
+        }
+        drop(runs);
+        self.forget_prices(run);
     }
 
-    /// The runs of which the file is to say that nobody goes on with them.
-    pub(super) fn leaving(&self) -> Vec<RunId> {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    pub(super) fn leaving(&self) -> Leaving {
+        self.runs().leaving.iter().map(|(run, note)| (run.clone(), *note)).collect()
     }
 
-    /// Notes that the file says so of `runs`.
-    pub(super) fn have_left(&self, runs: &[RunId]) {
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        leaving.retain(|run| !runs.contains(run));
+    /// Notes that the file says so of `told`; what was noted anew since then stays.
+    pub(super) fn have_left(&self, told: &Leaving) {
+        let mut runs = self.runs();
+        for (run, note) in told {
+            if runs.leaving.get(run) == Some(note) {
+                runs.leaving.remove(run);
+            }
+        }
     }
 
     /// Whether the setup called `hash` was kept by this process already.
@@ -75,8 +98,7 @@ impl Held {
     }
 
     pub(super) fn learn(&self, hash: &str, setup: &RunSetup) {
-        let models = setup.seats.iter().flat_map(|seat| &seat.models);
-        let prices = models.filter_map(|model| Some((model.target.clone(), model.price.clone()?))).collect();
+        let prices = prices_of(setup);
         let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= SETUPS_MAX {
             known.clear();
@@ -92,17 +114,20 @@ impl Held {
             .prepare_cached("SELECT setup FROM runs WHERE seq = ?1")?
             .query_row([seq], |row| row.get(0))?;
         let hash = hash.unwrap_or_default();
-        if !self.knows(&hash)
-            && let Some(setup) = setup(connection, &hash)?
-        {
-            self.learn(&hash, &setup);
-        }
-        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
-        let prices = known.get(&hash).cloned().unwrap_or_default();
-        drop(known);
+        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+        // What is only read here may be taken back with this very transaction, so it does not count as kept.
+        let prices = match known {
+            Some(prices) => prices,
+            None => Arc::new(setup(connection, &hash)?.map(|setup| prices_of(&setup)).unwrap_or_default()),
+        };
         self.setups.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone(), Arc::clone(&prices));
         Ok(prices)
     }
+}
+
+fn prices_of(setup: &RunSetup) -> Prices {
+    let models = setup.seats.iter().flat_map(|seat| &seat.models);
+    models.filter_map(|model| Some((model.target.clone(), model.price.clone()?))).collect()
 }
 
 /// Adds an entry; the first one makes the run.
@@ -155,7 +180,7 @@ pub(super) fn append(
                 )?
                 .execute(params![seq, why, signed(entry.at_ms)])?;
             let unpriced = has_cost_unknown(connection, seq, &*held.of_run(connection, run, seq)?)?;
-            keep::failed(connection, seq, unpriced)?;
+            keep::failed(connection, seq, spent(connection, seq)?, unpriced)?;
         }
         _ => {}
     }
@@ -270,6 +295,21 @@ fn has_cost_unknown(connection: &Connection, seq: i64, prices: &Prices) -> Resul
     Ok(of_calls || attempts.iter().any(|(model, word)| may_be_billed(word) && !is_priced(model)))
 }
 
+/// What a run had spent by its last arrival in micro-dollars, attempts that came to nothing included; 0 where no content is kept.
+fn spent(connection: &Connection, seq: i64) -> Result<u64, Error> {
+    let mut select =
+        connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number DESC")?;
+    let entries = select.query_map([seq], |row| row.get::<_, String>(0))?;
+    for json in entries {
+        if let Ok(JournalEntry { body: JournalBody::Arrived { spent, .. }, .. }) =
+            serde_json::from_str(&json?)
+        {
+            return Ok(spent.cost.0);
+        }
+    }
+    Ok(0)
+}
+
 /// What became of asking for a run.
 pub(super) enum Asked {
     Taken(Vec<JournalEntry>),
@@ -306,11 +346,11 @@ pub(super) fn claim(connection: &Connection, path: &Path, run: &RunId, own: &str
 }
 
 /// Notes that the callers of `runs` went away, where they are still `own` and were not taken again meanwhile.
-pub(super) fn leave(connection: &Connection, runs: &[RunId], own: &str, held: &Held) -> Result<(), Error> {
+pub(super) fn leave(connection: &Connection, runs: &Leaving, own: &str, held: &Held) -> Result<(), Error> {
     let mut update = connection.prepare_cached(
         "UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND owner = ?2 AND state = 'open'",
     )?;
-    for run in runs.iter().filter(|run| !held.holds(run)) {
+    for (run, _) in runs.iter().filter(|(run, _)| !held.holds(run)) {
         // Entries that were written after it was let go may have brought its prices back.
         held.forget_prices(run);
         update.execute([run.as_str(), own])?;

@@ -291,7 +291,7 @@ fn count_call(
             call.tokens_in,
             call.tokens_out,
             call.micro_usd.unwrap_or_default(),
-            call.micro_usd.is_none(),
+            call.is_ok() && call.micro_usd.is_none(),
             proposal.is_some(),
             won,
             agreed,
@@ -340,8 +340,9 @@ fn count_run(connection: &Connection, day: i64, finished: &Finished) -> Result<(
         .map(drop)
 }
 
-/// Counts a run that ended without an answer, under what triage said of it if it came so far; `unpriced` says that a part of its cost is unknown.
-pub(super) fn failed(connection: &Connection, seq: i64, unpriced: bool) -> Result<(), Error> {
+/// Counts a run that ended without an answer, under what triage said of it if it came so far; `spent` is what it had spent in
+/// micro-dollars, attempts that came to nothing included, and `unpriced` says that a part of its cost is unknown.
+pub(super) fn failed(connection: &Connection, seq: i64, spent: u64, unpriced: bool) -> Result<(), Error> {
     const UNKNOWN: &str = "unknown";
     let (began_ms, ended_ms, domain, mode): (i64, i64, Option<String>, Option<String>) = connection
         .prepare_cached("SELECT began_ms, ended_ms, domain, mode FROM runs WHERE seq = ?1")?
@@ -364,13 +365,13 @@ pub(super) fn failed(connection: &Connection, seq: i64, unpriced: bool) -> Resul
                  unpriced, dissenting, agreement, councils, latency)
              SELECT ?1, ?4, ?5, 'failed', 1,
                  max((SELECT count(*) FROM attempts WHERE run = ?2 AND number > 0), coalesce(sum(outcome = 'ok'), 0)), 0,
-                 coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), coalesce(sum(micro_usd), 0), ?6, 0, 0, 0, ?3
+                 coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), max(coalesce(sum(micro_usd), 0), ?7), ?6, 0, 0, 0, ?3
              FROM calls WHERE run = ?2
              ON CONFLICT DO UPDATE SET runs = runs + 1, calls = daily_runs.calls + excluded.calls,
                  tokens_in = daily_runs.tokens_in + excluded.tokens_in, tokens_out = daily_runs.tokens_out + excluded.tokens_out,
                  micro_usd = daily_runs.micro_usd + excluded.micro_usd, unpriced = daily_runs.unpriced + excluded.unpriced,
                  latency = ?3",
         )?
-        .execute(params![day, seq, latency.to_bytes(), domain, mode, unpriced])
+        .execute(params![day, seq, latency.to_bytes(), domain, mode, unpriced, signed(spent)])
         .map(drop)
 }

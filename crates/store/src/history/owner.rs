@@ -42,13 +42,17 @@ impl Owner {
         // Under a name that nobody looks at until it is locked: else another process could take it for that of a dead one.
         let unlocked = directory.join(format!("{UNLOCKED}{name}"));
         let file = options.open(&unlocked)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+        let locked = match file.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        };
+        if let Err(error) = locked.and_then(|()| fs::rename(&unlocked, directory.join(&name))) {
+            // What cannot be removed is an empty file that nobody looks at.
+            let _ = fs::remove_file(&unlocked);
+            return Err(error);
         }
-        fs::rename(unlocked, directory.join(&name))?;
         Ok(Self { directory, name, _file: file })
     }
 

@@ -32,7 +32,7 @@ pub struct CallFigures {
     pub tokens_out: u64,
     /// What the priced ones cost.
     pub cost: MicroUsd,
-    /// Calls that may appear on a bill and whose price is unknown.
+    /// Answered calls whose price is unknown. What attempts cost that came to nothing stands in the figures of runs alone.
     pub unpriced: u64,
     /// Proposals made.
     pub proposals: u64,

@@ -252,7 +252,8 @@ fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
         let place = place();
         let store = place.open();
         let mut begun = begun();
-        let Some(JournalBody::Arrived { outcome, .. }) = begun.last_mut() else { panic!("{begun:?}") };
+        let Some(JournalBody::Arrived { outcome, spent, .. }) = begun.last_mut() else { panic!("{begun:?}") };
+        spent.cost = MicroUsd(70);
         // No setup of this history knows the model, so its price is not known.
         let attempt = |(n, cause)| Attempt {
             call: String::from("proposer-1/propose"),
@@ -271,7 +272,8 @@ fn a_failed_run_counts_its_attempts_and_never_an_unknown_cost_as_none() {
         let stats = on(store.stats(StatsFilter::default())).unwrap();
         let total = &stats.total;
         assert_eq!((total.calls, total.unpriced, total.failed), (2, unpriced, 1), "{cause:?}");
-        assert_eq!(stats.by_model["vendor1:model"].unpriced, unpriced, "{cause:?}");
+        assert_eq!(stats.by_model["vendor1:model"].unpriced, 0, "it was never answered");
+        assert_eq!(total.cost, MicroUsd(70), "what its journal says that it had spent");
     }
 }
 

@@ -188,25 +188,51 @@ fn a_run_that_was_answered_and_not_kept_is_gone_on_with_by_nobody_unasked() {
     }
 }
 
+const REFUSE_UPDATES: &str =
+    "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no room'); END";
+
+fn states(store: &History) -> Vec<Unended> {
+    on(store.unfinished()).unwrap().into_iter().map(|run| run.state).collect()
+}
+
+/// Waits until all that was handed over before is done.
+fn settle(store: &History) {
+    on(store.outcome(&RunId::new("nobody"), true, 0)).unwrap();
+}
+
+#[test]
+fn that_a_run_was_left_is_written_as_soon_as_something_can_be() {
+    let place = place();
+    let store = Arc::new(place.open());
+    place.raw().execute_batch(REFUSE_UPDATES).unwrap();
+    begin_and_leave(&store, "first");
+    assert_eq!(states(&store), [Unended::Running], "nothing can be written");
+    place.raw().execute_batch("DROP TRIGGER no").unwrap();
+    deliberate(&store, "second");
+    settle(&store);
+    assert_eq!(states(&store), [Unended::Left]);
+}
+
 #[test]
 fn a_run_that_is_taken_again_is_not_left_because_it_was_left_before() {
     let place = place();
     let store = Arc::new(place.open());
-    let refuse = "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no room'); END";
-    place.raw().execute_batch(refuse).unwrap();
+    let (first, second) = (RunId::new("first"), RunId::new("second"));
+    place.raw().execute_batch(REFUSE_UPDATES).unwrap();
     begin_and_leave(&store, "first");
-    assert!(on(store.claim(&RunId::new("first"))).is_err(), "the file takes nothing");
+    assert!(on(store.claim(&first)).is_err(), "the file takes nothing");
+    settle(&store);
+    assert_eq!(store.held.leaving().len(), 1, "whoever was told of an error does not have it");
     place.raw().execute_batch("DROP TRIGGER no").unwrap();
-    let states = || on(store.unfinished()).unwrap().into_iter().map(|run| run.state).collect::<Vec<_>>();
-    assert!(matches!(on(store.claim(&RunId::new("first"))).unwrap(), Takeover::Taken(_)));
+    assert!(matches!(on(store.claim(&first)).unwrap(), Takeover::Taken(_)));
     begin_and_leave(&store, "second");
-    assert_eq!(states(), [Unended::Running, Unended::Left]);
-    store.leave(&RunId::new("first"));
+    assert_eq!(states(&store), [Unended::Running, Unended::Left]);
+    store.leave(&first);
     // A claim whose caller goes away before the answer is given back too.
-    let other = place.raw();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(store.claim(&RunId::new("second")).now_or_never().is_none());
-    other.execute_batch("ROLLBACK").unwrap();
-    on(store.outcome(&RunId::new("nobody"), true, 0)).unwrap();
-    assert_eq!(states(), [Unended::Left, Unended::Left]);
+    let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
+    store.writer.tell(move |_| wait.recv().map_err(|_| rusqlite::Error::InvalidQuery), || {});
+    assert!(store.claim(&second).now_or_never().is_none());
+    go.send(()).unwrap();
+    settle(&store);
+    assert_eq!(states(&store), [Unended::Left, Unended::Left]);
 }
