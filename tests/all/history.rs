@@ -1,7 +1,14 @@
 //! What the command keeps of its runs, and what can be done with it: lists, stories, replays, proofs, figures; and what becomes of it when the
 //! file cannot be used.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_orchestrator::{
     AsyncOrchestrator, ConfigFile, Environment, EventKind, Layers, MemoryStore, ModeChoice, TriageRequest,
@@ -134,6 +141,20 @@ async fn a_killed_run_is_watched_finished_by_the_next_ask_and_paid_once() {
     assert!(listed.stdout.contains(&run) && listed.stdout.contains("interrupted"), "{listed:?}");
     let watched = shell.run(&["watch", &run]);
     assert!(watched.code == Some(1) && watched.stderr.contains("not being run"), "{watched:?}");
+    // Ctrl-C while it is being finished beside another question gives up neither the answer nor the run.
+    let mut child = shell
+        .command(&["ask", "-q", "--mode", "express", "Which day follows Sunday?"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(stderr.any(|line| line.contains("is being finished")), "it costs money, so it is always said");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0), "the question was answered");
+    assert!(stderr.any(|line| line.contains("stays interrupted")));
+    let listed = shell.run(&["resume", "--list"]);
+    assert!(listed.stdout.contains(&run) && listed.stdout.contains("interrupted"), "{listed:?}");
     let before = simulator.stats().calls_started;
     let next = shell.run(&["ask", "--mode", "express", "Which day follows Monday?"]);
     next.succeeded();
@@ -209,6 +230,8 @@ async fn what_cannot_be_found_or_read_is_said() {
     shell.run(&["show", "nobody"]).failed(2, "there is no run `nobody`");
     shell.run(&["watch"]).failed(2, "nothing is running");
     shell.run(&["history", "list", "--since", "soon"]).failed(2, "no time");
+    shell.run(&["history", "list", "--status", "complete"]).failed(2, "express_fallback");
+    shell.run(&["verify", "--expect", "0000"]).failed(2, "no hash");
     shell.run(&["verify", "--file", "/no/such/file"]).failed(2, "/no/such/file");
     let text = shell.write("text", "no bundle");
     shell.run(&["verify", "--file", &text]).failed(2, "no exported history");

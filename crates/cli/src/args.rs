@@ -49,6 +49,9 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask a question.
+    ///
+    /// When it is answered, runs whose process was killed within the last day are finished, at most four, and paid as their own budgets allow.
+    /// `resume = "manual"` under [history], or --no-history, leaves them alone.
     #[command(after_long_help = crate::exit::HELP)]
     Ask(Ask),
     /// List, find, show, export or prune what is kept of runs.

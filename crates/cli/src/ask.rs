@@ -29,15 +29,27 @@ enum Form {
 pub(crate) async fn run(global: &Global, ask: Ask) -> Result<(), Failure> {
     let mut stop = Stop::new()
         .map_err(|error| Failure::new(Exit::Failed, format!("signals cannot be received: {error}")))?;
-    tokio::select! {
+    let answered = tokio::select! {
         biased;
         // Leaving this select drops the run, and with it every call that is under way.
         () = stop.asked() => Err(Failure::interrupted()),
         outcome = Box::pin(answer(global, &ask)) => outcome,
+    }?;
+    if let Some(Answered { settings, store, state }) = answered {
+        resume::beside(&settings, &store, state.as_ref(), ask.quiet, stop.asked()).await;
+        prune(&settings, &store).await;
     }
+    Ok(())
 }
 
-async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
+/// What is left to do when the answer is out, where runs are kept.
+struct Answered {
+    settings: Settings,
+    store: Arc<History>,
+    state: Option<Arc<FileState>>,
+}
+
+async fn answer(global: &Global, ask: &Ask) -> Result<Option<Answered>, Failure> {
     let form = match (ask.json, ask.jsonl) {
         (true, _) => Form::Record,
         (false, true) => Form::Lines,
@@ -71,7 +83,7 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
     let orchestrator = builder.build()?;
     let plan = orchestrator.plan(&request)?;
     if ask.dry_run {
-        return dry_run(&plan, form);
+        return dry_run(&plan, form).map(|()| None);
     }
     view.planned(&plan);
     prepare(&orchestrator, &mut view).await?;
@@ -89,20 +101,14 @@ async fn answer(global: &Global, ask: &Ask) -> Result<(), Failure> {
         }
         Ok(())
     };
-    let interrupted = async {
-        if let Some(store) = &store {
-            resume::beside(&settings, store, state.as_ref(), ask.quiet).await;
-            prune(&settings, store).await;
-        }
-    };
-    let (outcome, ()) = tokio::join!(Box::pin(asked), Box::pin(interrupted));
+    let outcome = Box::pin(asked).await;
     telemetry::flush(watching).await;
     if let Some(state) = &state
         && state.flush().await.is_err()
     {
         output::note("note: what this run found of models and budgets could not be kept for the next one");
     }
-    outcome
+    outcome.map(|()| store.map(|store| Answered { settings, store, state }))
 }
 
 /// What is asked, as the arguments, stdin and files say it.

@@ -3,10 +3,14 @@
 use std::{error::Error, sync::Arc, time::UNIX_EPOCH};
 
 use async_orchestrator::{
-    Clock, Found, History, OpenError, RunRow, Settings, StoreError, TokioClock, open_history,
+    Clock, Filter, Found, History, OpenError, RunRow, RunState, Settings, StoreError, TokioClock,
+    open_history,
 };
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    output,
+};
 
 /// An error with its causes, as one sentence.
 pub(crate) fn told(error: &dyn Error) -> String {
@@ -49,13 +53,27 @@ pub(crate) fn failed(error: &StoreError) -> Failure {
 
 /// The run that `text` names.
 pub(crate) async fn find(history: &History, text: &str) -> Result<RunRow, Failure> {
-    match history.find(text).await.map_err(|error| failed(&error))? {
-        Found::One(row) => Ok(*row),
+    let found = history.find(text).await.map_err(|error| failed(&error))?;
+    let newest = if text == "last" { newest(history).await? } else { None };
+    match found {
+        Found::One(row) => {
+            if let Some(newest) = newest.filter(|newest| is_unended(newest) && newest.run != row.run) {
+                let (newest, before) = (newest.run, &row.run);
+                output::note(&format!(
+                    "note: the newest run, {newest}, has not ended; this is {before}, before it"
+                ));
+            }
+            Ok(*row)
+        }
         Found::Several(runs) => {
             let runs: Vec<&str> = runs.iter().map(async_orchestrator::RunId::as_str).collect();
             let why = format!("several runs begin with `{text}`: {}", runs.join(", "));
             Err(Failure::new(Exit::Usage, why))
         }
+        Found::None if newest.as_ref().is_some_and(is_unended) => Err(Failure::new(
+            Exit::Usage,
+            "no run has ended yet: `orchestrator resume --list` shows how they stand",
+        )),
         Found::None if text == "last" => {
             Err(Failure::new(Exit::Usage, "no run is kept yet: `orchestrator ask` makes the first"))
         }
@@ -64,6 +82,15 @@ pub(crate) async fn find(history: &History, text: &str) -> Result<RunRow, Failur
             Err(Failure::new(Exit::Usage, why))
         }
     }
+}
+
+async fn newest(history: &History) -> Result<Option<RunRow>, Failure> {
+    let filter = Filter { limit: 1, ..Filter::default() };
+    Ok(history.list(filter).await.map_err(|error| failed(&error))?.pop())
+}
+
+fn is_unended(row: &RunRow) -> bool {
+    matches!(row.state, RunState::Open | RunState::Left)
 }
 
 /// Now, in milliseconds since 1970.

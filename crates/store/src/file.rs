@@ -30,11 +30,11 @@ pub enum OpenError {
         version: u32,
     },
     /// It was made by another program, or by a build that was never released.
-    #[error("{} was not made by this program (step {version} of its schema is another one); this one leaves it alone", .path.display())]
+    #[error("{} was not made by this program (its schema is another one, from step {version} on); this one leaves it alone", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// The step that differs.
+        /// The step that differs; 0 if no step of ours made it.
         version: u32,
     },
     /// Its content is damaged.
@@ -73,8 +73,8 @@ impl OpenError {
         match error {
             Unusable::Newer { version } => Self::Newer { path, version },
             Unusable::Foreign { version } => Self::Foreign { path, version },
-            Unusable::Broken(error) if is_damage(&error) => Self::Damaged { path, source: Box::new(error) },
-            Unusable::Broken(error) => Self::Unusable { path, what, source: Box::new(error) },
+            Unusable::Broken(error) if is_damage(&error) => Self::Damaged { path, source: plain(&error) },
+            Unusable::Broken(error) => Self::Unusable { path, what, source: plain(&error) },
         }
     }
 }
@@ -118,6 +118,7 @@ fn connect_once(
 ) -> Result<Connection, Unusable> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(OPENING_WAIT)?;
+    schema::refuse_foreign(&connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     pragmas(&connection)?;
     schema::migrate(&mut connection, steps)?;
@@ -133,14 +134,14 @@ pub(crate) fn is_damage(error: &Error) -> bool {
 }
 
 /// A failure for people; `what` is the file's part in the product.
-pub(crate) fn said(what: &str, error: Error) -> StoreError {
+pub(crate) fn said(what: &str, error: &Error) -> StoreError {
     let said = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             format!("{what} is locked by another process")
         }
         Some(ErrorCode::DiskFull) => {
             format!(
-                "the disk of {what} is full, or the file as large as it may become: prune it, or make room"
+                "the disk of {what} is full, or the file as large as it may become: make room (to prune needs a little, too), then prune it"
             )
         }
         Some(ErrorCode::ReadOnly) => format!("the file of {what} cannot be written"),
@@ -149,7 +150,12 @@ pub(crate) fn said(what: &str, error: Error) -> StoreError {
         }
         _ => format!("{what} cannot be used"),
     };
-    StoreError::new(said, Some(Box::new(error)))
+    StoreError::new(said, Some(plain(error)))
+}
+
+/// What SQLite says, once: its errors name the same thing again as their own cause.
+fn plain(error: &Error) -> Box<dyn std::error::Error + Send + Sync> {
+    error.to_string().into()
 }
 
 #[cfg(unix)]

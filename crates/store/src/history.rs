@@ -242,7 +242,10 @@ impl History {
                 .ask(move |_| {
                     let connection = Connection::open(&path)?;
                     connection.busy_timeout(BUSY_MAX)?;
-                    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+                    // Words of texts that went stay in the index until its parts are merged.
+                    connection.execute_batch(
+                        "INSERT INTO texts (texts) VALUES ('optimize'); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+                    )
                 })
                 .await?;
         }
@@ -313,6 +316,8 @@ fn connect(path: &Path, options: HistoryOptions) -> Result<Connection, Unusable>
     let pragmas = |connection: &Connection| {
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        // What a policy lets go is not to stand in free parts of the file.
+        connection.pragma_update(None, "secure_delete", options.content != Content::Full)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
         connection.pragma_update(None, "mmap_size", 256 << 20)
     };

@@ -51,6 +51,15 @@ impl From<Error> for Unusable {
     }
 }
 
+/// Refuses a file that holds tables and was never brought to any version: it is another program's.
+pub(crate) fn refuse_foreign(connection: &Connection) -> Result<(), Unusable> {
+    // Both of one moment: others may make the tables, and the version with them, right now.
+    let moment = connection.unchecked_transaction()?;
+    let has_tables: bool =
+        moment.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+    if has_tables && version(&moment)? == 0 { Err(Unusable::Foreign { version: 0 }) } else { Ok(()) }
+}
+
 /// Brings the file to the version of `steps`. Safe with several processes: whoever comes second finds nothing to do.
 pub(crate) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), Unusable> {
     let wanted = u32::try_from(steps.len()).unwrap_or(u32::MAX);

@@ -80,7 +80,7 @@ impl Writer {
         self.send(Work::Ask(answering))?;
         match replied.await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(said(error)),
+            Ok(Err(error)) => Err(said(&error)),
             Err(_) => Err(StoreError::new("the shared state is closed", None)),
         }
     }
@@ -102,7 +102,7 @@ impl Writer {
 }
 
 /// A failure for people.
-pub(crate) fn said(error: Error) -> StoreError {
+pub(crate) fn said(error: &Error) -> StoreError {
     file::said("the shared state", error)
 }
 

@@ -30,12 +30,13 @@ pub(crate) enum HistoryAction {
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
     },
-    /// Let the contents of old runs go. Their lines, hashes and figures stay, and the chain says what went.
+    /// Let the contents of old runs go. Lines, hashes and figures of runs that were answered stay, and the chain says what went; runs that
+    /// failed or never ended go altogether. Parts of texts may stand in the file until it is packed.
     Prune {
         /// Older than this: 90d, 12h, or before a date (2026-11-25).
         #[arg(long, value_name = "AGE")]
         older_than: String,
-        /// Make the file smaller at once, which rewrites all of it.
+        /// Make the file smaller, and free of every word of what went, at once: all of it is rewritten.
         #[arg(long)]
         pack: bool,
         /// As one JSON document.
@@ -43,6 +44,10 @@ pub(crate) enum HistoryAction {
         json: bool,
     },
 }
+
+/// What `history list --status` takes: the statuses of records, and the states of runs.
+const STATUSES: [&str; 8] =
+    ["full", "partial", "degraded", "express_fallback", "open", "left", "failed", "done"];
 
 /// The arguments of `history list`.
 #[derive(Debug, Args)]
@@ -59,11 +64,11 @@ pub(crate) struct HistoryList {
     /// Of this field, such as mathematics.
     #[arg(long, value_name = "NAME")]
     pub(crate) domain: Option<String>,
-    /// With this status or in this state: full, partial, degraded, `express_fallback`, open, left, failed, done.
-    #[arg(long, value_name = "WORD")]
+    /// With this status or in this state. A run that is open is running, or its process was killed: `resume --list` tells which.
+    #[arg(long, value_name = "WORD", value_parser = STATUSES)]
     pub(crate) status: Option<String>,
-    /// Of this mode: express or council.
-    #[arg(long, value_name = "MODE")]
+    /// Of this mode.
+    #[arg(long, value_name = "MODE", value_parser = ["express", "council"])]
     pub(crate) mode: Option<String>,
     /// As one JSON document.
     #[arg(long)]
@@ -154,7 +159,7 @@ pub(crate) struct Replay {
     /// Seat other models: `critic=openai:gpt-5.5`. Calls that this changes are made anew, and paid; the result is a new run.
     #[arg(long, value_name = "ROLE=MODEL[,MODEL...]")]
     pub(crate) role: Vec<String>,
-    /// Decide by another rule: plurality, approval, borda, schulze, condorcet or `clipped_z_mean`. Nobody is asked.
+    /// Decide by another rule: plurality, approval, borda, schulze, condorcet or `clipped_z_mean`. Without --role nobody is asked.
     #[arg(long, value_name = "RULE")]
     pub(crate) rule: Option<String>,
     /// Print the decision record as one JSON document.

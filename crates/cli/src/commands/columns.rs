@@ -13,6 +13,16 @@ pub(super) fn columns<R: AsRef<[String]>>(rows: &[R]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// So much of a question stands in a list.
+const QUESTION_CHARS: usize = 60;
+
+/// The beginning of a question, which says where it was cut.
+pub(super) fn short(question: &str) -> String {
+    let short: String = question.chars().take(QUESTION_CHARS).collect();
+    let cut = if question.chars().count() > QUESTION_CHARS { "…" } else { "" };
+    format!("{short}{cut}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, path::Path};
 
-use async_orchestrator::{Filter, History, Pack, RunRow, RunState, SearchOrder};
+use async_orchestrator::{BundleError, Filter, History, Pack, RunRow, RunState, SearchOrder};
 use serde_json::json;
 
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
     sanitize::one_line,
     settings::load,
 };
-
-/// So much of a question stands in a list.
-const QUESTION_CHARS: usize = 60;
 
 pub(crate) async fn run(global: &Global, history: HistoryArgs) -> Result<(), Failure> {
     let action = match history.action {
@@ -36,7 +33,7 @@ pub(crate) async fn run(global: &Global, history: HistoryArgs) -> Result<(), Fai
                 return output::json(&report);
             }
             output::line(&format!(
-                "the contents of {} runs went ({} KiB), and {} unfinished or failed ones altogether; lines, hashes and figures stay",
+                "{} answered runs lost their contents ({} KiB), and keep their lines, hashes and figures; {} runs that failed or never ended are gone",
                 report.records,
                 report.bytes / 1_024,
                 report.runs
@@ -83,16 +80,13 @@ fn cells(row: &RunRow) -> [String; 6] {
         RunState::Done => row.status.clone().unwrap_or_default().replace('_', " "),
         state => state.name().to_owned(),
     };
-    let question = one_line(&row.question);
-    let short: String = question.chars().take(QUESTION_CHARS).collect();
-    let cut = if question.chars().count() > QUESTION_CHARS { "…" } else { "" };
     [
         row.run.to_string(),
         kept::moment(row.began_ms),
         row.mode.clone().unwrap_or_default(),
         how,
         row.total_ms.map(|_| money(row.cost)).unwrap_or_default(),
-        format!("{short}{cut}"),
+        super::columns::short(&one_line(&row.question)),
     ]
 }
 
@@ -106,7 +100,14 @@ async fn export(store: &History, file: &Path, since: Option<&str>) -> Result<(),
         Box::new(io::BufWriter::new(created.map_err(refused)?))
     };
     let exported = store.export(since, out).await;
-    let (links, head) = exported.map_err(|error| Failure::new(Exit::Failed, kept::told(&error)))?;
+    let (links, head) = match exported {
+        Ok(exported) => exported,
+        // Whoever reads our output may have enough of it.
+        Err(BundleError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        Err(error) => {
+            return Err(Failure::new(Exit::Failed, format!("{}: {}", file.display(), kept::told(&error))));
+        }
+    };
     output::note(&format!("{links} links, head {head}"));
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `resume`: goes on with runs whose process ended in the middle; what their journals hold is not asked again.
 
-use std::sync::Arc;
+use std::{mem::ManuallyDrop, pin::pin, sync::Arc};
 
 use async_orchestrator::{
     AsyncOrchestrator, FileState, History, HistorySettings, Journal, JournalBody, Orchestrated, ResumeUse,
     RunId, Settings, SharedState as _, Unended, Unfinished,
 };
 
-use super::stop::Stop;
+use super::{columns, stop::Stop};
 use crate::{
     args::{Global, Resume},
     exit::{Exit, Failure},
@@ -91,12 +91,12 @@ fn list(unfinished: &[Unfinished]) -> Result<(), Failure> {
                 Unended::Interrupted => "interrupted",
                 Unended::Left => "left by its caller",
             };
-            let question: String = one_line(&run.question).chars().take(60).collect();
+            let question = columns::short(&one_line(&run.question));
             let calls = format!("{} calls finished", run.calls);
             [run.run.to_string(), kept::moment(run.began_ms), state.to_owned(), calls, question]
         })
         .collect();
-    super::columns::columns(&cells).iter().try_for_each(|line| output::line(line))
+    columns::columns(&cells).iter().try_for_each(|line| output::line(line))
 }
 
 fn print(result: &Orchestrated, resume: &Resume) -> Result<(), Failure> {
@@ -139,28 +139,50 @@ async fn finish(
     Ok(outcome?)
 }
 
-/// Finishes what was interrupted before, beside another question, and says so on stderr. Nothing of it can fail the question.
+/// Finishes what was interrupted before, when another question was answered, and says so on stderr: it costs money. Nothing of it can fail the
+/// question. When it is `stopped`, the run stays as it was found.
 pub(crate) async fn beside(
     settings: &Settings,
     store: &Arc<History>,
     state: Option<&Arc<FileState>>,
     quiet: bool,
+    stopped: impl Future<Output = ()>,
 ) {
     let HistorySettings { resume: ResumeUse::Auto, .. } = settings.history else { return };
     let Ok(unfinished) = store.unfinished().await else { return };
     let oldest = kept::now_ms().saturating_sub(BESIDE_AGE_MS);
     let due = unfinished.iter().filter(|run| run.state == Unended::Interrupted && run.began_ms >= oldest);
+    let mut stopped = pin!(stopped);
     for run in due.take(BESIDE_MAX) {
-        let say = |text: String| {
-            if !quiet {
-                output::note(&text);
-            }
-        };
         let id = &run.run;
-        say(format!("note: run {id} was interrupted and is being finished ({} calls are paid)", run.calls));
-        match Box::pin(finish(settings, store, state, id, None)).await {
-            Ok(_) => say(format!("note: run {id} is finished: `orchestrator show {id}`")),
-            Err(failure) => say(format!("note: run {id} is not finished: {}", failure.message())),
+        output::note(&format!(
+            "note: run {id} was interrupted and is being finished ({} calls are paid)",
+            run.calls
+        ));
+        // Dropped, it would count as given up by its caller. This one never gave it up, so the process ends with it in hand: then it is
+        // interrupted once more.
+        let mut work = ManuallyDrop::new(Box::pin(finish(settings, store, state, id, None)));
+        let finished = tokio::select! {
+            biased;
+            () = &mut stopped => {
+                output::note(&format!("note: run {id} stays interrupted: `orchestrator resume {id}`"));
+                return;
+            }
+            finished = work.as_mut() => finished,
+        };
+        drop(ManuallyDrop::into_inner(work));
+        match finished {
+            Ok(result) => match &result.record().log.unrecorded {
+                Some(why) => {
+                    output::note(&format!("note: run {id} was finished and could not be kept: {why}"));
+                }
+                None if quiet => {}
+                None => output::note(&format!("note: run {id} is finished: `orchestrator show {id}`")),
+            },
+            Err(failure) => output::note(&format!("note: run {id} is not finished: {}", failure.message())),
         }
+    }
+    if let Some(state) = state {
+        let _ = state.flush().await;
     }
 }

@@ -16,6 +16,10 @@ use crate::{
 };
 
 pub(crate) async fn run(global: &Global, verify: &Verify) -> Result<(), Failure> {
+    if let Some(head) = verify.expect.as_deref().filter(|head| !is_hash(head)) {
+        let why = format!("--expect: `{head}` is no hash: give a head as `verify` prints it");
+        return Err(Failure::new(Exit::Usage, why));
+    }
     let found = if let Some(file) = &verify.file {
         bundle(file, verify.expect.as_deref())?
     } else {
@@ -34,6 +38,12 @@ pub(crate) async fn run(global: &Global, verify: &Verify) -> Result<(), Failure>
         1 => Err(Failure::new(Exit::Failed, "one thing is not as it was written")),
         count => Err(Failure::new(Exit::Failed, format!("{count} things are not as they were written"))),
     }
+}
+
+/// Whether `text` has the form of a hash: what is none cannot be in any chain.
+fn is_hash(text: &str) -> bool {
+    let digits = text.strip_prefix("blake3:").unwrap_or_default();
+    digits.len() == 64 && digits.chars().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn bundle(file: &Path, expected: Option<&str>) -> Result<Verification, Failure> {
@@ -90,6 +100,7 @@ fn sentence(flaw: &Flaw) -> String {
         FlawKind::RecordMissing => String::from("the run ended with an answer, and its record is missing"),
         FlawKind::JournalAltered { entry } => format!("its journal was altered at entry {entry}"),
         FlawKind::LineAltered => String::from("its line in the list does not say what its record says"),
+        FlawKind::SetupAltered { setup } => format!("the setup {setup} was altered"),
         FlawKind::Orphaned { rows } => format!("{rows} rows belong to no run"),
         FlawKind::Unreadable { why } => format!("it cannot be read: {why}"),
         other => format!("{other:?}"),

@@ -73,8 +73,11 @@ pub(super) fn head(connection: &Connection) -> Result<HistoryHead, Error> {
     })
 }
 
-/// Makes the head of a chain without links, where there is none.
+/// Makes the head of a chain without links, where there is none. Where there is one, nothing is written, so that nobody has to wait.
 pub(super) fn begin(connection: &Connection, installation: &str) -> Result<(), Error> {
+    if connection.query_row("SELECT EXISTS (SELECT 1 FROM head)", [], |row| row.get(0))? {
+        return Ok(());
+    }
     connection
         .execute(
             "INSERT OR IGNORE INTO head (one, installation, position, hash) VALUES (1, ?1, 0, ?2)",

@@ -18,6 +18,11 @@ pub enum Content {
     Off,
 }
 
+/// Whether a text was replaced by a policy, or is none.
+pub(super) fn is_redacted(text: &str) -> bool {
+    text.is_empty() || text.starts_with("blake3:")
+}
+
 /// The fields whose strings are words of ours: names, identifiers, hashes, enumerated values. Every other string is somebody's text.
 const OWN: &[&str] = &[
     "schema",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     Kept,
     chain::{self, HistoryHead, Link},
-    journal, signed,
+    journal, keep, redact, signed,
 };
 
 /// One thing that is not as it was written.
@@ -58,6 +58,11 @@ pub enum FlawKind {
     },
     /// What a list says of a run is not what its record says.
     LineAltered,
+    /// The setup with this hash, by which runs are gone on with and replayed, is another one.
+    SetupAltered {
+        /// Its hash.
+        setup: String,
+    },
     /// Rows of no run.
     Orphaned {
         /// How many.
@@ -152,6 +157,11 @@ impl Walk {
         self.next = link.position.saturating_add(1);
         self.previous = Some(hash.to_owned());
         whole
+    }
+
+    /// The place behind the last link.
+    pub(super) fn next(&self) -> u64 {
+        self.next
     }
 
     pub(super) fn flaw(&mut self, position: Option<u64>, run: Option<&str>, kind: FlawKind) {
@@ -270,6 +280,14 @@ fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Resul
     if orphans > 0 {
         walk.flaw(None, None, FlawKind::Orphaned { rows: orphans.unsigned_abs() });
     }
+    let mut select = connection.prepare("SELECT hash, json FROM setups")?;
+    let setups = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    for row in setups {
+        let (setup, json) = row?;
+        if content_hash(json.as_bytes()) != setup {
+            walk.flaw(None, None, FlawKind::SetupAltered { setup });
+        }
+    }
     // Whoever cuts the chain and sets the head back must still answer for the runs.
     let mut select = connection.prepare(
         "SELECT id, position FROM runs WHERE state = 'done'
@@ -347,7 +365,8 @@ fn line_is(connection: &Connection, seq: i64, record: &DecisionRecord) -> Result
     let summary = RunSummary::of(record);
     connection
         .prepare_cached(
-            "SELECT state, status, verdict, decision_hash, micro_usd, tokens_in, tokens_out, dissents, calls, p_correct, agreement
+            "SELECT state, status, verdict, decision_hash, micro_usd, tokens_in, tokens_out, dissents, calls, p_correct, agreement,
+                 answer
              FROM runs WHERE seq = ?1",
         )?
         .query_row([seq], |row| {
@@ -361,6 +380,8 @@ fn line_is(connection: &Connection, seq: i64, record: &DecisionRecord) -> Result
                 && row.get::<_, i64>(7)? == signed(summary.dissents)
                 && row.get::<_, i64>(8)? == signed(summary.calls)
                 && row.get::<_, Option<f64>>(9)? == summary.p_correct
-                && row.get::<_, Option<f64>>(10)? == summary.agreement)
+                && row.get::<_, Option<f64>>(10)? == summary.agreement
+                && (redact::is_redacted(&record.answer.text)
+                    || row.get::<_, Option<String>>(11)?.as_deref() == Some(keep::preview(&record.answer.text))))
         })
 }

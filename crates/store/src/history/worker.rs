@@ -75,10 +75,10 @@ impl Worker {
             let failed = outcome.as_ref().and_then(|outcome| outcome.as_ref().err()).map(copy);
             let answer: Answer = Box::new(move |committed| {
                 let outcome = match (committed, outcome) {
-                    (_, Some(Err(error))) => Err(said(WHAT, error)),
+                    (_, Some(Err(error))) => Err(said(WHAT, &error)),
                     (Ok(()), Some(Ok(found))) => Ok(found),
                     (Ok(()), None) => Err(closed()),
-                    (Err(error), _) => Err(said(WHAT, copy(error))),
+                    (Err(error), _) => Err(said(WHAT, error)),
                 };
                 // Nobody waits any more: that is their affair.
                 let _ = reply.send(outcome);

@@ -42,6 +42,10 @@ fn every_tampering_is_found_and_named() {
     assert_eq!(entry, [(Some(5), FlawKind::JournalAltered { entry: 6 })]);
     let line = tampered("UPDATE runs SET micro_usd = 1 WHERE seq = 6");
     assert_eq!(line, [(Some(6), FlawKind::LineAltered)]);
+    let answer = tampered("UPDATE runs SET answer = 'forged' WHERE seq = 6");
+    assert_eq!(answer, [(Some(6), FlawKind::LineAltered)]);
+    let setup = tampered("UPDATE setups SET json = replace(json, 'proposer', 'critic')");
+    assert!(matches!(setup.as_slice(), [(None, FlawKind::SetupAltered { .. })]), "{setup:?}");
     let hidden = tampered("UPDATE chain SET body = NULL WHERE position = 1");
     assert_eq!(hidden, [(Some(1), FlawKind::BodyMissing)]);
 }
@@ -75,7 +79,7 @@ fn an_export_is_checked_elsewhere_and_what_was_changed_on_the_way_is_found() {
     let lines: Vec<&str> = text.lines().collect();
     let joined = |lines: &[&str]| format!("{}\n", lines.join("\n"));
     assert_eq!(kinds(&text.replacen("at dusk", "at dawn", 1)).len(), 1);
-    assert!(kinds(&joined(&[&lines[..2], &lines[3..]].concat())).contains(&FlawKind::Removed { count: 1 }));
+    assert_eq!(kinds(&joined(&[&lines[..2], &lines[3..]].concat())), [FlawKind::Removed { count: 1 }]);
     let swapped = [lines[0], lines[2], lines[1], lines[3], lines[4], lines[5]];
     assert!(!kinds(&joined(&swapped)).is_empty());
     assert_eq!(kinds(&joined(&lines[..4])), [FlawKind::Truncated { count: 0 }]);
@@ -94,6 +98,45 @@ fn an_export_is_checked_elsewhere_and_what_was_changed_on_the_way_is_found() {
     assert!(matches!(verify_bundle(&mut "".as_bytes(), None), Err(BundleError::NoBundle)));
     let later = text.replacen("ao/history/1", "ao/history/9", 1);
     assert!(matches!(verify_bundle(&mut later.as_bytes(), None), Err(BundleError::Newer(_))));
+}
+
+#[test]
+fn a_part_of_a_history_begins_where_it_was_asked_to() {
+    let place = place();
+    let store = filled(&place, 3);
+    let exported = |since: u64| {
+        let file = place.path.with_file_name(format!("since-{since}.jsonl"));
+        let out = fs::File::create(&file).unwrap();
+        let (links, head) = on(store.export(Some(since), Box::new(out))).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let found =
+            verify_bundle(&mut text.as_bytes(), Some(&head).filter(|_| links > 0).map(String::as_str));
+        assert_eq!(found.unwrap().flaws, []);
+        links
+    };
+    assert_eq!((exported(0), exported(u64::MAX)), (3, 0), "what is older is nobody's business");
+}
+
+#[test]
+fn reading_waits_for_nobody_who_writes() {
+    let place = place();
+    drop(filled(&place, 2));
+    let other = place.raw();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = place.open();
+    assert_eq!(on(store.list(Filter::default())).unwrap().len(), 2);
+    assert_eq!(flaws(&store), []);
+}
+
+#[test]
+fn another_programs_file_is_left_alone() {
+    let place = place();
+    fs::create_dir_all(place.path.parent().unwrap()).unwrap();
+    place.raw().execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+    let before = fs::read(&place.path).unwrap();
+    let refused = History::open(&place.path, HistoryOptions::default()).map(|_| ()).unwrap_err();
+    assert!(matches!(refused, OpenError::Foreign { version: 0, .. }), "{refused:?}");
+    assert_eq!(fs::read(&place.path).unwrap(), before);
 }
 
 #[test]
