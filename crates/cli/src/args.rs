@@ -65,6 +65,9 @@ pub(crate) enum Command {
     /// Decide a finished run again from its recorded calls, by another rule, or with other models.
     Replay(Replay),
     /// Prove that the history is as it was written, or say what is not.
+    ///
+    /// Records, their order, their journals, the setups, and what lists say of them. The sums that `stats` shows stand beside the chain; nothing
+    /// proves them. Nor does a chain prove who wrote it: note its head elsewhere, and give it with --expect later.
     Verify(Verify),
     /// Figures over many runs: success, latency, cost, whose proposals win, agreement, calibration.
     Stats(StatsArgs),

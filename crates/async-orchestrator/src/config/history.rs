@@ -11,7 +11,7 @@ use super::choices::Choice;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResumeUse {
-    /// The next `ask` finishes them, beside its own question.
+    /// The next `ask` finishes them, when its own question is answered.
     #[default]
     Auto,
     /// Only `orchestrator resume` does.

@@ -8,7 +8,8 @@ use async_orchestrator::{
     Filter, History, HistoryStore, Journal, JournalBody, JournalEntry, Kept, ModelRef, Price, RunId, RunSetup,
 };
 use async_orchestrator_core::{
-    Cause, Clock, InvalidModelRef, ModelSetup, RoleFailure, RoleOutcome, SealedEntry, content_hash,
+    Cause, Clock, InvalidModelRef, ModelSetup, RoleFailure, RoleOutcome, SealedEntry, canonical_hash,
+    content_hash,
 };
 use async_orchestrator_resilience::TokioClock;
 use futures_util::future::try_join_all;
@@ -133,7 +134,8 @@ impl Pattern {
             seat.models = MODELS.iter().map(|model| model.set_up(&like)).collect::<Result<_>>()?;
         }
         let kept = history.kept(run).await?.context("the record is not kept")?;
-        Ok(Self { kept, setup_hash: hash.clone(), entries, setup })
+        // The setup is another one now, and its hash with it; the entries that are made name this one.
+        Ok(Self { kept, setup_hash: canonical_hash(&setup)?, entries, setup })
     }
 
     /// The council as run `number`, about something else, on another day, of another field.
@@ -161,9 +163,10 @@ impl Pattern {
         let mut entries = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let mut body = entry.body.clone();
-            if let JournalBody::Opened { request, wall_ms, .. } = &mut body {
+            if let JournalBody::Opened { request, wall_ms, setup, .. } = &mut body {
                 request.clone_from(&kept.request);
                 *wall_ms = began_ms;
+                setup.clone_from(&self.setup_hash);
             }
             if let JournalBody::Arrived { outcome, .. } = &mut body {
                 let (micros, took_ms) = vary(Arc::make_mut(outcome), dice)?;

@@ -1,6 +1,8 @@
 //! Keeps a finished run: its record as a link of the chain, its line in the list, its words for the search, and what it adds to the day's
 //! figures.
 
+use std::collections::BTreeMap;
+
 use async_orchestrator_core::{DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
@@ -195,17 +197,19 @@ fn millis(ms: f64) -> u64 {
     .unwrap_or(u64::MAX)
 }
 
-/// One call of a run, as the day counts it.
+/// Calls of a run that the day counts together: those of one model in one role.
+#[derive(Default)]
 struct Counted {
-    seat: String,
-    role: String,
-    stage: String,
-    model: String,
-    outcome: String,
-    took_ms: u64,
+    calls: i64,
+    failed: i64,
     tokens_in: i64,
     tokens_out: i64,
-    micro_usd: Option<i64>,
+    micro_usd: i64,
+    unpriced: i64,
+    proposals: i64,
+    won: i64,
+    agreed: i64,
+    latency: Latencies,
 }
 
 fn count_calls(
@@ -215,87 +219,82 @@ fn count_calls(
     domain: &str,
     proposals: &[(String, bool, bool)],
 ) -> Result<(), Error> {
+    // The last call first: a seat that was asked once more made one proposal, and the last answer is it; so is an answer that became a proposal
+    // when the council was called.
     let mut select = connection.prepare_cached(
-        "SELECT seat, role, stage, model, outcome, took_ms, tokens_in, tokens_out, micro_usd FROM calls WHERE run = ?1 ORDER BY rowid",
+        "SELECT seat, role, stage, model, outcome = 'ok', took_ms, tokens_in, tokens_out, micro_usd FROM calls WHERE run = ?1
+         ORDER BY rowid DESC",
     )?;
-    let calls = select.query_map([seq], |row| {
-        Ok(Counted {
-            seat: row.get(0)?,
-            role: row.get(1)?,
-            stage: row.get(2)?,
-            model: row.get::<_, Option<String>>(3)?.unwrap_or_else(|| String::from("none")),
-            outcome: row.get(4)?,
-            took_ms: row.get::<_, i64>(5)?.unsigned_abs(),
-            tokens_in: row.get(6)?,
-            tokens_out: row.get(7)?,
-            micro_usd: row.get(8)?,
-        })
-    })?;
-    let calls = calls.collect::<Result<Vec<Counted>, Error>>()?;
-    let mut credited = std::collections::BTreeSet::new();
-    // A seat that was asked once more made one proposal, and the last answer is it; so is an answer that became a proposal when the council was
-    // called.
-    for call in calls.iter().rev() {
-        let proposal = proposals
-            .iter()
-            .find(|(seat, ..)| call.is_ok() && call.proposes() && *seat == call.seat)
-            .filter(|(seat, ..)| credited.insert(seat.as_str()));
-        count_call(connection, day, domain, call, proposal.map(|(_, won, agreed)| (*won, *agreed)))?;
+    let mut credited: Vec<&str> = Vec::new();
+    let mut groups: BTreeMap<(String, String), Counted> = BTreeMap::new();
+    let mut rows = select.query([seq])?;
+    while let Some(row) = rows.next()? {
+        let model = row.get::<_, Option<String>>(3)?.unwrap_or_else(|| String::from("none"));
+        let group = groups.entry((model, row.get(1)?)).or_default();
+        let (is_ok, micro_usd) = (row.get::<_, bool>(4)?, row.get::<_, Option<i64>>(8)?);
+        group.calls += 1;
+        group.tokens_in += row.get::<_, i64>(6)?;
+        group.tokens_out += row.get::<_, i64>(7)?;
+        group.micro_usd += micro_usd.unwrap_or_default();
+        if !is_ok {
+            group.failed += 1;
+            continue;
+        }
+        group.unpriced += i64::from(micro_usd.is_none());
+        group.latency.record(row.get::<_, i64>(5)?.unsigned_abs());
+        let (seat, stage) = (row.get_ref(0)?.as_str()?, row.get_ref(2)?.as_str()?);
+        let proposal = proposals.iter().find(|(of, ..)| of == seat && !credited.contains(&of.as_str()));
+        if let Some((seat, won, agreed)) = proposal.filter(|_| matches!(stage, "propose" | "answer")) {
+            credited.push(seat);
+            group.proposals += 1;
+            group.won += i64::from(*won);
+            group.agreed += i64::from(*agreed);
+        }
     }
-    Ok(())
+    groups
+        .into_iter()
+        .try_for_each(|((model, role), group)| count_group(connection, day, domain, &model, &role, group))
 }
 
-impl Counted {
-    fn is_ok(&self) -> bool {
-        self.outcome == "ok"
-    }
-
-    fn proposes(&self) -> bool {
-        matches!(self.stage.as_str(), "propose" | "answer")
-    }
-}
-
-fn count_call(
+fn count_group(
     connection: &Connection,
     day: i64,
     domain: &str,
-    call: &Counted,
-    proposal: Option<(bool, bool)>,
+    model: &str,
+    role: &str,
+    mut group: Counted,
 ) -> Result<(), Error> {
     let before = connection
         .prepare_cached(
             "SELECT latency FROM daily_calls WHERE day = ?1 AND model = ?2 AND role = ?3 AND domain = ?4",
         )?
-        .query_row(params![day, call.model, call.role, domain], |row| row.get::<_, Vec<u8>>(0))
+        .query_row(params![day, model, role, domain], |row| row.get::<_, Vec<u8>>(0))
         .optional()?;
-    let mut latency = Latencies::from_bytes(&before.unwrap_or_default());
-    if call.is_ok() {
-        latency.record(call.took_ms);
-    }
-    let (won, agreed) = proposal.unwrap_or_default();
+    group.latency.add_bytes(&before.unwrap_or_default());
     connection
         .prepare_cached(
             "INSERT INTO daily_calls (day, model, role, domain, calls, failed, tokens_in, tokens_out, micro_usd, unpriced,
                  proposals, won, agreed, latency)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT DO UPDATE SET calls = calls + 1, failed = failed + ?5, tokens_in = tokens_in + ?6,
-                 tokens_out = tokens_out + ?7, micro_usd = micro_usd + ?8, unpriced = unpriced + ?9,
-                 proposals = proposals + ?10, won = won + ?11, agreed = agreed + ?12, latency = ?13",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             ON CONFLICT DO UPDATE SET calls = calls + ?5, failed = failed + ?6, tokens_in = tokens_in + ?7,
+                 tokens_out = tokens_out + ?8, micro_usd = micro_usd + ?9, unpriced = unpriced + ?10,
+                 proposals = proposals + ?11, won = won + ?12, agreed = agreed + ?13, latency = ?14",
         )?
         .execute(params![
             day,
-            call.model,
-            call.role,
+            model,
+            role,
             domain,
-            !call.is_ok(),
-            call.tokens_in,
-            call.tokens_out,
-            call.micro_usd.unwrap_or_default(),
-            call.is_ok() && call.micro_usd.is_none(),
-            proposal.is_some(),
-            won,
-            agreed,
-            latency.to_bytes()
+            group.calls,
+            group.failed,
+            group.tokens_in,
+            group.tokens_out,
+            group.micro_usd,
+            group.unpriced,
+            group.proposals,
+            group.won,
+            group.agreed,
+            group.latency.to_bytes()
         ])
         .map(drop)
 }

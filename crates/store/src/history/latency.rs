@@ -3,42 +3,57 @@
 //! The layout is that of HdrHistogram with three bits of precision (Tene, `HdrHistogram`, "bucket and sub-bucket"); sums of histograms are
 //! histograms, which is why a day's figures need not be counted again.
 
-use std::collections::BTreeMap;
-
 /// Sub-buckets to a doubling, as bits.
 const BITS: u32 = 3;
+/// More buckets than any duration needs: 61 doublings and what is below the first.
+const BUCKETS_MAX: usize = 512;
 
 /// How often each duration occurred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Latencies(BTreeMap<u32, u64>);
+// By bucket; the last one is never 0, so that equal histograms are equal.
+pub struct Latencies(Vec<u64>);
 
 impl Latencies {
     /// Counts a duration in milliseconds.
     pub fn record(&mut self, ms: u64) {
-        *self.0.entry(bucket(ms)).or_default() += 1;
+        self.count_in(bucket(ms), 1);
     }
 
     /// Adds what `other` counted.
     pub fn add(&mut self, other: &Self) {
-        for (bucket, count) in &other.0 {
-            let mine = self.0.entry(*bucket).or_default();
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, count) in self.0.iter_mut().zip(&other.0) {
             *mine = mine.saturating_add(*count);
+        }
+    }
+
+    fn count_in(&mut self, bucket: usize, count: u64) {
+        // Bytes that no histogram wrote may say anything.
+        if count > 0 && bucket < BUCKETS_MAX {
+            if self.0.len() <= bucket {
+                self.0.resize(bucket + 1, 0);
+            }
+            if let Some(mine) = self.0.get_mut(bucket) {
+                *mine = mine.saturating_add(count);
+            }
         }
     }
 
     /// How many durations there are.
     pub fn count(&self) -> u64 {
-        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The duration in milliseconds that `share` of all (0 to 1) do not exceed, within 6 %; `None` if there is none.
     pub fn percentile(&self, share: f64) -> Option<u64> {
         let wanted = share.clamp(0.0, 1.0) * self.count() as f64;
         let mut seen = 0_u64;
-        for (bucket, count) in &self.0 {
+        for (bucket, count) in self.0.iter().enumerate() {
             seen = u64::saturating_add(seen, *count);
             if seen as f64 >= wanted && seen > 0 {
-                return Some(middle(*bucket));
+                return Some(middle(bucket));
             }
         }
         None
@@ -46,37 +61,43 @@ impl Latencies {
 
     /// The histogram as bytes: pairs of variable-length numbers, the distance to the bucket before and the count.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.len() * 3);
+        let mut bytes = Vec::with_capacity(64);
         let mut before = 0;
-        for (bucket, count) in &self.0 {
-            put(u64::from(bucket - before), &mut bytes);
+        for (bucket, count) in self.0.iter().enumerate().filter(|(_, count)| **count > 0) {
+            put((bucket - before) as u64, &mut bytes);
             put(*count, &mut bytes);
-            before = *bucket;
+            before = bucket;
         }
         bytes
     }
 
     /// The histogram that [`Latencies::to_bytes`] wrote; what is no such bytes is passed over.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let mut read = Self::default();
+        read.add_bytes(bytes);
+        read
+    }
+
+    /// Adds the histogram that [`Latencies::to_bytes`] wrote.
+    pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
         let mut numbers = numbers(bytes);
-        let mut counts = BTreeMap::new();
-        let mut bucket = 0_u32;
+        let mut bucket = 0_usize;
         while let (Some(step), Some(count)) = (numbers.next(), numbers.next()) {
-            bucket = bucket.saturating_add(u32::try_from(step).unwrap_or(u32::MAX));
-            counts.insert(bucket, count);
+            bucket = bucket.saturating_add(usize::try_from(step).unwrap_or(usize::MAX));
+            self.count_in(bucket, count);
         }
-        Self(counts)
     }
 }
 
-fn bucket(ms: u64) -> u32 {
+fn bucket(ms: u64) -> usize {
     let magnitude = ms.checked_ilog2().unwrap_or(0).saturating_sub(BITS);
-    let within = u32::try_from(ms >> magnitude).unwrap_or(u32::MAX);
-    (magnitude << BITS) + within
+    let within = usize::try_from(ms >> magnitude).unwrap_or(usize::MAX);
+    ((magnitude as usize) << BITS) + within
 }
 
 /// The middle of a bucket's range.
-fn middle(bucket: u32) -> u64 {
+fn middle(bucket: usize) -> u64 {
+    let bucket = u32::try_from(bucket).unwrap_or(u32::MAX);
     let small = 1 << (BITS + 1);
     if bucket < small {
         return u64::from(bucket);

@@ -241,27 +241,22 @@ fn calls(connection: &Connection, filter: &StatsFilter, stats: &mut Stats) -> Re
         "SELECT model, role, calls, failed, tokens_in, tokens_out, micro_usd, unpriced, proposals, won, agreed, latency
          FROM daily_calls WHERE {wanted}"
     ))?;
-    let rows = select.query_map(params_from_iter(values), |row| {
-        let count = |at: usize| Ok::<_, Error>(row.get::<_, i64>(at)?.unsigned_abs());
-        let figures = CallFigures {
-            calls: count(2)?,
-            failed: count(3)?,
-            tokens_in: count(4)?,
-            tokens_out: count(5)?,
-            cost: MicroUsd(count(6)?),
-            unpriced: count(7)?,
-            proposals: count(8)?,
-            won: count(9)?,
-            agreed: count(10)?,
-            latency: Latencies::from_bytes(&row.get::<_, Vec<u8>>(11)?),
-        };
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, figures))
-    })?;
     // Days and fields are many, seats are few: the histograms of many rows are added once, those of few twice more.
     let mut seats: BTreeMap<(String, String), CallFigures> = BTreeMap::new();
-    for row in rows {
-        let (model, role, figures) = row?;
-        seats.entry((model, role)).or_default().add(&figures);
+    let mut rows = select.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let count = |at: usize| Ok::<_, Error>(row.get::<_, i64>(at)?.unsigned_abs());
+        let figures = seats.entry((row.get(0)?, row.get(1)?)).or_default();
+        figures.calls += count(2)?;
+        figures.failed += count(3)?;
+        figures.tokens_in += count(4)?;
+        figures.tokens_out += count(5)?;
+        figures.cost.0 += count(6)?;
+        figures.unpriced += count(7)?;
+        figures.proposals += count(8)?;
+        figures.won += count(9)?;
+        figures.agreed += count(10)?;
+        figures.latency.add_bytes(row.get_ref(11)?.as_blob()?);
     }
     for ((model, role), figures) in seats {
         stats.by_model.entry(model.clone()).or_default().add(&figures);
