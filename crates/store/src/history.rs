@@ -5,6 +5,7 @@
 
 mod bundle;
 mod chain;
+mod held;
 mod journal;
 mod keep;
 mod latency;
@@ -36,7 +37,8 @@ use crate::{
     file::{self, OpenError},
     schema::Unusable,
 };
-use journal::{Asked, Held};
+use held::Held;
+use journal::Asked;
 use owner::Owner;
 use schema::HISTORY;
 use worker::{Kind, WHAT, Worker};
@@ -415,7 +417,8 @@ impl HistoryStore for History {
         let unwritable =
             |error: serde_json::Error| StoreError::new("the record cannot be written", Some(Box::new(error)));
         let finished = keep::Finished::new(request, record, self.options.content).map_err(unwritable)?;
-        self.writer.ask(move |connection| keep::keep(connection, &finished)).await?;
+        let held = Arc::clone(&self.held);
+        self.writer.ask(move |connection| keep::keep(connection, &finished, &held)).await?;
         self.held.let_go(&record.run_id);
         Ok(())
     }

@@ -1,134 +1,18 @@
 //! Writes the journal's entries, and answers who may go on with which run.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::path::Path;
 
 use async_orchestrator_core::{
-    Attempt, AttemptOutcome, Cause, JournalBody, JournalEntry, ModelRef, Price, RoleOutcome, RunId, RunSetup,
+    Attempt, AttemptOutcome, Cause, JournalBody, JournalEntry, ModelRef, RoleOutcome, RunId, RunSetup,
     SealedEntry, Unended, Unfinished, Usage,
 };
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
-use super::{Content, keep, owner, redact, signed};
-
-/// What the writer remembers of the runs that this process holds.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    runs: Mutex<Runs>,
-    /// The prices of each setup that this process kept, and those of each run.
-    prices: Mutex<HashMap<String, Arc<Prices>>>,
-    setups: Mutex<HashMap<RunId, Arc<Prices>>>,
-}
-
-#[derive(Debug, Default)]
-struct Runs {
-    held: BTreeSet<RunId>,
-    /// Runs that nobody goes on with, where the file does not say so yet, each with the number of its note.
-    leaving: BTreeMap<RunId, u64>,
-    notes: u64,
-}
-
-/// Runs of which the file is to say that nobody goes on with them.
-pub(super) type Leaving = Vec<(RunId, u64)>;
-
-type Prices = HashMap<ModelRef, Price>;
-
-/// Setups whose prices are remembered; more are rare, and the oldest knowledge is then read again.
-const SETUPS_MAX: usize = 64;
-
-impl Held {
-    fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn take(&self, run: &RunId) -> bool {
-        let mut runs = self.runs();
-        let taken = runs.held.insert(run.clone());
-        if taken {
-            runs.leaving.remove(run);
-        }
-        taken
-    }
-
-    fn holds(&self, run: &RunId) -> bool {
-        self.runs().held.contains(run)
-    }
-
-    pub(super) fn let_go(&self, run: &RunId) {
-        self.runs().held.remove(run);
-        self.forget_prices(run);
-    }
-
-    fn forget_prices(&self, run: &RunId) {
-        self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
-    }
-
-    /// Lets `run` go, and notes that the file is to say so; one whose end is written was let go then.
-    pub(super) fn begin_leaving(&self, run: &RunId) {
-        let mut runs = self.runs();
-        if runs.held.remove(run) {
-            runs.notes += 1;
-            let note = runs.notes;
-            runs.leaving.insert(run.clone(), note);
-        }
-        drop(runs);
-        self.forget_prices(run);
-    }
-
-    pub(super) fn leaving(&self) -> Leaving {
-        self.runs().leaving.iter().map(|(run, note)| (run.clone(), *note)).collect()
-    }
-
-    /// Notes that the file says so of `told`; what was noted anew since then stays.
-    pub(super) fn have_left(&self, told: &Leaving) {
-        let mut runs = self.runs();
-        for (run, note) in told {
-            if runs.leaving.get(run) == Some(note) {
-                runs.leaving.remove(run);
-            }
-        }
-    }
-
-    /// Whether the setup called `hash` was kept by this process already.
-    pub(super) fn knows(&self, hash: &str) -> bool {
-        self.prices.lock().unwrap_or_else(PoisonError::into_inner).contains_key(hash)
-    }
-
-    pub(super) fn learn(&self, hash: &str, setup: &RunSetup) {
-        let prices = prices_of(setup);
-        let mut known = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= SETUPS_MAX {
-            known.clear();
-        }
-        known.insert(hash.to_owned(), Arc::new(prices));
-    }
-
-    fn of_run(&self, connection: &Connection, run: &RunId, seq: i64) -> Result<Arc<Prices>, Error> {
-        if let Some(prices) = self.setups.lock().unwrap_or_else(PoisonError::into_inner).get(run) {
-            return Ok(Arc::clone(prices));
-        }
-        let hash: Option<String> = connection
-            .prepare_cached("SELECT setup FROM runs WHERE seq = ?1")?
-            .query_row([seq], |row| row.get(0))?;
-        let hash = hash.unwrap_or_default();
-        let known = self.prices.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
-        // What is only read here may be taken back with this very transaction, so it does not count as kept.
-        let prices = match known {
-            Some(prices) => prices,
-            None => Arc::new(setup(connection, &hash)?.map(|setup| prices_of(&setup)).unwrap_or_default()),
-        };
-        self.setups.lock().unwrap_or_else(PoisonError::into_inner).insert(run.clone(), Arc::clone(&prices));
-        Ok(prices)
-    }
-}
-
-fn prices_of(setup: &RunSetup) -> Prices {
-    let models = setup.seats.iter().flat_map(|seat| &seat.models);
-    models.filter_map(|model| Some((model.target.clone(), model.price.clone()?))).collect()
-}
+use super::{
+    Content,
+    held::{Calls, Held, Leaving, Prices},
+    keep, owner, redact, signed,
+};
 
 /// Adds an entry; the first one makes the run.
 pub(super) fn append(
@@ -154,14 +38,17 @@ pub(super) fn append(
                     redact::text(keep::preview(&request.query), content),
                     setup
                 ])?;
+            held.begin_calls(run);
             connection.last_insert_rowid()
         }
         _ => seq(connection, run)?.ok_or(Error::QueryReturnedNoRows)?,
     };
     match &entry.body {
         JournalBody::Arrived { call, outcome, .. } => {
-            let prices = held.of_run(connection, run, seq)?;
-            arrived(connection, seq, call, outcome, &prices)?;
+            held.note_call(run, call, outcome);
+            connection
+                .prepare_cached("UPDATE runs SET calls_done = calls_done + 1 WHERE seq = ?1")?
+                .execute([seq])?;
         }
         JournalBody::Triaged { decision } => {
             connection
@@ -179,6 +66,7 @@ pub(super) fn append(
                     "UPDATE runs SET state = 'failed', owner = NULL, why = ?2, ended_ms = began_ms + ?3 WHERE seq = ?1",
                 )?
                 .execute(params![seq, why, signed(entry.at_ms)])?;
+            write_calls(connection, run, seq, held)?;
             let unpriced = has_cost_unknown(connection, seq, &*held.of_run(connection, run, seq)?)?;
             keep::failed(connection, seq, spent(connection, seq)?, unpriced)?;
         }
@@ -200,7 +88,29 @@ pub(super) fn seq(connection: &Connection, run: &RunId) -> Result<Option<i64>, E
     select.query_row([run.as_str()], |row| row.get(0)).optional()
 }
 
-fn arrived(
+/// Writes the rows of a run's calls and attempts, when it ends. Where other processes saw a part of them, the journal tells them all.
+pub(super) fn write_calls(connection: &Connection, run: &RunId, seq: i64, held: &Held) -> Result<(), Error> {
+    let Calls { are_all, mut arrived } = held.calls_of(run);
+    if !are_all {
+        let recorded = entries(connection, seq).unwrap_or_default().into_iter();
+        let recorded: Vec<_> = recorded
+            .filter_map(|entry| match entry.body {
+                JournalBody::Arrived { call, outcome, .. } => Some((call, outcome)),
+                _ => None,
+            })
+            .collect();
+        if !recorded.is_empty() {
+            arrived = recorded;
+            for table in ["calls", "attempts"] {
+                connection.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [seq])?;
+            }
+        }
+    }
+    let prices = held.of_run(connection, run, seq)?;
+    arrived.iter().try_for_each(|(call, outcome)| write_call(connection, seq, call, outcome, &prices))
+}
+
+fn write_call(
     connection: &Connection,
     seq: i64,
     call: &str,
@@ -266,10 +176,7 @@ fn arrived(
                 attempt.why
             ])?;
     }
-    connection
-        .prepare_cached("UPDATE runs SET calls_done = calls_done + 1 WHERE seq = ?1")?
-        .execute([seq])
-        .map(drop)
+    Ok(())
 }
 
 /// Whether an attempt may be on a bill though it failed, and nobody knows what its model costs.
@@ -351,8 +258,8 @@ pub(super) fn leave(connection: &Connection, runs: &Leaving, own: &str, held: &H
         "UPDATE runs SET state = 'left', owner = NULL WHERE id = ?1 AND owner = ?2 AND state = 'open'",
     )?;
     for (run, _) in runs.iter().filter(|(run, _)| !held.holds(run)) {
-        // Entries that were written after it was let go may have brought its prices back.
-        held.forget_prices(run);
+        // Entries that were written after it was let go may have brought these back.
+        held.forget(run);
         update.execute([run.as_str(), own])?;
     }
     Ok(())

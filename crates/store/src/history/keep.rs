@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use async_orchestrator_core::{DecisionRecord, Mode, RunSummary, TriageRequest, canonical_json};
+use async_orchestrator_core::{DecisionRecord, Mode, RunId, RunSummary, TriageRequest, canonical_json};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
 
-use super::{Content, Latencies, chain, chain::LinkKind, redact, signed};
+use super::{Content, Latencies, chain, chain::LinkKind, held::Held, journal, redact, signed};
 
 /// So much of a question or an answer stands in lists.
 const PREVIEW_BYTES_MAX: usize = 400;
@@ -86,7 +86,7 @@ impl Finished {
 }
 
 /// Keeps `finished`. A run that was kept before stays as it was.
-pub(super) fn keep(connection: &Connection, finished: &Finished) -> Result<(), Error> {
+pub(super) fn keep(connection: &Connection, finished: &Finished, held: &Held) -> Result<(), Error> {
     let known = connection
         .prepare_cached("SELECT seq, state, began_ms FROM runs WHERE id = ?1")?
         .query_row([&finished.run], |row| {
@@ -113,6 +113,7 @@ pub(super) fn keep(connection: &Connection, finished: &Finished) -> Result<(), E
     let position =
         chain::append(connection, LinkKind::Record, Some(&finished.run), ended_ms, &finished.body)?;
     close(connection, seq, finished, ended_ms, position)?;
+    journal::write_calls(connection, &RunId::new(finished.run.as_str()), seq, held)?;
     if finished.content == Content::Full {
         forget_incomplete(connection, seq, finished.entries)?;
         connection

@@ -203,13 +203,25 @@ fn figures_are_those_of_the_runs() {
 
 /// Journals a run into `store` that begins with `begun` and fails.
 fn fail(store: &History, run: &RunId, begun: impl IntoIterator<Item = JournalBody>) {
+    for sealed in failing(run, begun) {
+        on(store.append(run, sealed)).unwrap();
+    }
+}
+
+/// The journal of a run that began so and failed.
+fn failing(run: &RunId, begun: impl IntoIterator<Item = JournalBody>) -> Vec<Arc<SealedEntry>> {
     let mut previous = async_orchestrator_core::content_hash(run.as_str().as_bytes());
     let ended = JournalBody::Failed { why: String::from("nobody could answer") };
-    for (index, body) in (0..).zip(begun.into_iter().chain([ended])) {
-        let sealed = SealedEntry::seal(JournalEntry { index, previous, at_ms: 5, body }).unwrap();
-        previous = sealed.hash().to_owned();
-        on(store.append(run, Arc::new(sealed))).unwrap();
-    }
+    let bodies = (0..).zip(begun.into_iter().chain([ended]));
+    bodies
+        .map(|(index, body)| {
+            let previous_one = std::mem::take(&mut previous);
+            let entry = JournalEntry { index, previous: previous_one, at_ms: 5, body };
+            let sealed = SealedEntry::seal(entry).unwrap();
+            sealed.hash().clone_into(&mut previous);
+            Arc::new(sealed)
+        })
+        .collect()
 }
 
 /// What a council journals up to its first reply.

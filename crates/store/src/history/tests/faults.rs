@@ -236,3 +236,21 @@ fn a_run_that_is_taken_again_is_not_left_because_it_was_left_before() {
     settle(&store);
     assert_eq!(states(&store), [Unended::Left, Unended::Left]);
 }
+
+#[test]
+fn a_run_that_two_processes_worked_on_counts_the_calls_of_both_once() {
+    let place = place();
+    let run = RunId::new("handed-on");
+    let mut entries = failing(&run, begun()).into_iter();
+    let first = place.open();
+    for entry in entries.by_ref().take(3) {
+        on(first.append(&run, entry)).unwrap();
+    }
+    drop(first);
+    let second = place.open();
+    assert!(matches!(on(second.claim(&run)).unwrap(), Takeover::Taken(entries) if entries.len() == 3));
+    on(second.append(&run, entries.next().unwrap())).unwrap();
+    let stats = on(second.stats(StatsFilter::default())).unwrap();
+    assert_eq!((stats.by_role["proposer"].calls, stats.total.calls, stats.total.failed), (1, 1, 1));
+    assert_eq!(flaws(&second), []);
+}
