@@ -7,8 +7,8 @@ use async_orchestrator::{
     DecisionRecord, Filter, History, Journal, JournalBody, JournalEntry, Replayer, RunId, RunRow, RunSetup,
     RunState, Settings, TallyRule,
 };
-use futures_util::future::join;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::{
     args::{Global, Replay},
@@ -129,35 +129,49 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
     let rows = rows.map_err(|error| kept::failed(&error))?;
     let mut replayers: HashMap<String, Replayer> = HashMap::new();
     let (mut alike, mut not_kept, mut other) = (0_u64, 0_u64, Vec::new());
-    // The next journal is read while this one is decided.
-    let rows: Vec<&RunRow> = rows.iter().filter(|row| row.state == RunState::Done).collect();
-    let read = async |at: usize| match rows.get(at) {
-        Some(row) => store.entries(&row.run).await.map_err(|error| kept::failed(&error)),
-        None => Ok(Vec::new()),
+    let mut note = |(run, differs): (RunId, Option<String>)| match differs {
+        None => alike += 1,
+        Some(why) => other.push((run, why)),
     };
-    let mut next = read(0).await?;
-    for (at, row) in rows.iter().enumerate() {
-        let entries = std::mem::take(&mut next);
+    // Journals are read one after the other, and decided on as many threads as there are processors.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut deciding = JoinSet::new();
+    for row in rows.into_iter().filter(|row| row.state == RunState::Done) {
+        let entries = store.entries(&row.run).await.map_err(|error| kept::failed(&error))?;
         let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
             not_kept += 1;
-            next = read(at + 1).await?;
             continue;
         };
-        if !replayers.contains_key(hash) {
-            let (_, setup) = recorded(store, &row.run).await?;
-            replayers.insert(hash.clone(), replayer(&setup, &prompts)?);
-        }
-        let Some(replayer) = replayers.get(hash) else { continue };
-        let (read, again) = join(read(at + 1), async { replayer.replay(&row.run, entries) }).await;
-        next = read?;
-        match again {
-            Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => alike += 1,
-            Ok(again) => {
-                other.push((row.run.clone(), format!("decides otherwise: {}", again.log.decision_hash)));
+        let replayer = if let Some(known) = replayers.get(hash) {
+            known.clone()
+        } else {
+            let setup = recorded(store, &row.run).await;
+            match setup.and_then(|(_, setup)| replayer(&setup, &prompts)) {
+                Ok(made) => replayers.entry(hash.clone()).or_insert(made).clone(),
+                Err(failure) => {
+                    note((row.run, Some(failure.message().to_owned())));
+                    continue;
+                }
             }
-            Err(error) => other.push((row.run.clone(), kept::told(&error))),
+        };
+        if deciding.len() >= threads
+            && let Some(decided) = deciding.join_next().await
+        {
+            note(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
         }
+        deciding.spawn_blocking(move || {
+            let differs = match replayer.replay(&row.run, entries) {
+                Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => None,
+                Ok(again) => Some(format!("decides otherwise: {}", again.log.decision_hash)),
+                Err(error) => Some(kept::told(&error)),
+            };
+            (row.run, differs)
+        });
     }
+    while let Some(decided) = deciding.join_next().await {
+        note(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
+    }
+    other.sort();
     if json {
         let other: Vec<_> = other.iter().map(|(run, why)| json!({ "run": run, "why": why })).collect();
         output::json(&json!({ "same": alike, "not_kept": not_kept, "other": other }))?;

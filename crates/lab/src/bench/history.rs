@@ -16,7 +16,6 @@ use async_orchestrator::{
 use async_orchestrator_core::{Clock, SealedEntry, content_hash};
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_resilience::TokioClock;
-use futures_util::future::join;
 use tokio::task::JoinSet;
 
 use super::{
@@ -172,20 +171,28 @@ async fn replays(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     let setup = setup_of(&history).await?;
     let replayer = Replayer::new(&setup, CollaborativePromptLibrary::built_in()?)?;
     let started = TokioClock.now();
-    let mut other = 0;
-    // The next journal is read while this one is decided.
-    let read = async |at: usize| match rows.get(at) {
-        Some(row) => history.entries(&row.run).await,
-        None => Ok(Vec::new()),
-    };
-    let mut entries = read(0).await?;
-    for (at, row) in rows.iter().enumerate() {
-        let (next, again) = join(read(at + 1), async { replayer.replay(&row.run, entries) }).await;
-        entries = next?;
-        other += usize::from(Some(&again?.log.decision_hash) != row.decision_hash.as_ref());
+    let mut alike = 0;
+    // As `replay --all` does: read one after the other, decided on as many threads as there are processors.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut deciding = JoinSet::new();
+    for row in rows {
+        let entries = history.entries(&row.run).await?;
+        if deciding.len() >= threads
+            && let Some(same) = deciding.join_next().await
+        {
+            alike += usize::from(same?);
+        }
+        let replayer = replayer.clone();
+        deciding.spawn_blocking(move || {
+            let again = replayer.replay(&row.run, entries);
+            again.is_ok_and(|again| Some(&again.log.decision_hash) == row.decision_hash.as_ref())
+        });
+    }
+    while let Some(same) = deciding.join_next().await {
+        alike += usize::from(same?);
     }
     let rate = REPLAYED as f64 / (ms_since(started) / 1_000.0);
-    ensure!(other == 0, "{other} of {REPLAYED} councils were decided otherwise");
+    ensure!(alike == REPLAYED, "{alike} of {REPLAYED} councils were decided the same again");
     let note = format!(
         "{rate:.0} a second: {REPLAYED} councils read from the file and decided again, all hashes the same"
     );
