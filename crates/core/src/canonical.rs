@@ -20,16 +20,44 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A text in quotes. Most need no escapes and are copied as they are.
-pub(crate) fn write_text(string: &str, text: &mut String) -> Result<(), Error> {
-    if string.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        text.push_str(&serde_json::to_string(string)?);
-    } else {
-        text.push('"');
-        text.push_str(string);
-        text.push('"');
+/// A text in quotes, with serde_json's escapes. What stands between two of them is copied at once.
+pub(crate) fn write_text(string: &str, text: &mut String) {
+    text.reserve(string.len() + 2);
+    text.push('"');
+    let mut rest = string;
+    while let Some(at) = first_escaped(rest.as_bytes()) {
+        // The byte at `at` is ASCII, so both cuts are between characters.
+        let (before, from) = rest.split_at(at);
+        let (escaped, after) = from.split_at(1);
+        text.push_str(before);
+        match escaped.as_bytes() {
+            b"\"" => text.push_str("\\\""),
+            b"\\" => text.push_str("\\\\"),
+            b"\n" => text.push_str("\\n"),
+            b"\r" => text.push_str("\\r"),
+            b"\t" => text.push_str("\\t"),
+            b"\x08" => text.push_str("\\b"),
+            b"\x0c" => text.push_str("\\f"),
+            // Writing to a string cannot fail.
+            control => drop(write!(text, "\\u{:04x}", control.first().copied().unwrap_or_default())),
+        }
+        rest = after;
     }
-    Ok(())
+    text.push_str(rest);
+    text.push('"');
+}
+
+/// Where the first byte stands that JSON escapes. Sixteen at a time are looked at without a branch between them.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const AT_ONCE: usize = 16;
+    let is_escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let clean = bytes
+        .chunks_exact(AT_ONCE)
+        .take_while(|chunk| !chunk.iter().fold(false, |found, byte| found | is_escaped(*byte)))
+        .count()
+        * AT_ONCE;
+    let rest = bytes.get(clean..).unwrap_or_default();
+    rest.iter().position(|byte| is_escaped(*byte)).map(|at| clean + at)
 }
 
 struct Writer<'t> {
@@ -63,16 +91,17 @@ impl<'t> Writer<'t> {
         Items { text: self.text, begun: false, end }
     }
 
-    fn entries(self, end: &'static str) -> Entries<'t> {
-        Entries { start: self.text.len(), text: self.text, places: Vec::new(), key: None, end }
+    fn entries(self, length: usize, end: &'static str) -> Entries<'t> {
+        let places = Vec::with_capacity(length);
+        Entries { start: self.text.len(), text: self.text, places, key: None, end }
     }
 
     /// `{"name":`, which the variant's content and a brace follow.
-    fn variant(self, name: &str) -> Result<Self, Error> {
+    fn variant(self, name: &str) -> Self {
         self.text.push('{');
-        write_text(name, self.text)?;
+        write_text(name, self.text);
         self.text.push(':');
-        Ok(self)
+        self
     }
 }
 
@@ -122,10 +151,12 @@ impl<'t> Serializer for Writer<'t> {
         Ok(())
     }
     fn serialize_char(self, value: char) -> Result<(), Error> {
-        write_text(value.encode_utf8(&mut [0; 4]), self.text)
+        write_text(value.encode_utf8(&mut [0; 4]), self.text);
+        Ok(())
     }
     fn serialize_str(self, value: &str) -> Result<(), Error> {
-        write_text(value, self.text)
+        write_text(value, self.text);
+        Ok(())
     }
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
         value.serialize(self)
@@ -160,7 +191,7 @@ impl<'t> Serializer for Writer<'t> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        let text = self.variant(variant)?.text;
+        let text = self.variant(variant).text;
         value.serialize(Writer { text: &mut *text })?;
         text.push('}');
         Ok(())
@@ -181,22 +212,22 @@ impl<'t> Serializer for Writer<'t> {
         variant: &'static str,
         _: usize,
     ) -> Result<Items<'t>, Error> {
-        Ok(self.variant(variant)?.items("}"))
+        Ok(self.variant(variant).items("}"))
     }
-    fn serialize_map(self, _: Option<usize>) -> Result<Entries<'t>, Error> {
-        Ok(self.entries(""))
+    fn serialize_map(self, length: Option<usize>) -> Result<Entries<'t>, Error> {
+        Ok(self.entries(length.unwrap_or_default(), ""))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Entries<'t>, Error> {
-        Ok(self.entries(""))
+    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Entries<'t>, Error> {
+        Ok(self.entries(length, ""))
     }
     fn serialize_struct_variant(
         self,
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        length: usize,
     ) -> Result<Entries<'t>, Error> {
-        Ok(self.variant(variant)?.entries("}"))
+        Ok(self.variant(variant).entries(length, "}"))
     }
 }
 
@@ -217,15 +248,16 @@ impl Items<'_> {
 impl Entries<'_> {
     fn entry<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), Error> {
         let start = self.text.len();
-        write_text(&key, self.text)?;
+        write_text(&key, self.text);
         self.text.push(':');
         value.serialize(Writer { text: &mut *self.text })?;
         self.places.push((key, start..self.text.len()));
         Ok(())
     }
 
+    /// Writes the entries once more behind themselves, in their order, and lets them go where they stood: nothing is allocated for it.
     fn close(mut self) {
-        let body = self.text.split_off(self.start);
+        let unordered = self.start..self.text.len();
         self.places.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.text.push('{');
         let mut places = self.places.into_iter().peekable();
@@ -238,9 +270,10 @@ impl Entries<'_> {
             if !std::mem::replace(&mut is_first, false) {
                 self.text.push(',');
             }
-            self.text.push_str(&body[place.start - self.start..place.end - self.start]);
+            self.text.extend_from_within(place);
         }
         self.text.push('}');
+        self.text.drain(unordered);
         self.text.push_str(self.end);
     }
 }
@@ -375,6 +408,22 @@ mod tests {
         gone: Option<u8>,
         text: &'static str,
         a: serde_json::Value,
+    }
+
+    #[test]
+    fn texts_are_escaped_as_serde_json_escapes_them() {
+        let every: String = (0..0x180).filter_map(char::from_u32).collect();
+        let mut texts: Vec<String> = every.chars().map(String::from).collect();
+        // Each place of an escape in and around the sixteen that are looked at together.
+        texts.extend(
+            (0..40).map(|at| format!("{}\n\"{}", "é".repeat(at / 2) + &"x".repeat(at), "y".repeat(40 - at))),
+        );
+        texts.extend([every, String::new()]);
+        for text in texts {
+            let mut written = String::new();
+            write_text(&text, &mut written);
+            assert_eq!(written, serde_json::to_string(&text).unwrap());
+        }
     }
 
     #[test]

@@ -47,36 +47,32 @@ pub fn canonical_hash(value: &impl Serialize) -> Result<String, NotCanonical> {
 pub fn prompt_hash(messages: &[Message], format: &ReplyFormat) -> Result<String, NotCanonical> {
     let length = messages.iter().map(|message| message.content.len() + 64).sum::<usize>();
     // One text hashed at once: many blocks side by side are faster than one after the other.
-    let mut text = Vec::with_capacity(length + length / 16 + 1_024);
-    text.extend_from_slice(br#"{"format":"#);
+    let mut text = String::with_capacity(length + length / 16 + 1_024);
+    text.push_str(r#"{"format":"#);
     match format {
         ReplyFormat::JsonSchema { name, schema } => {
-            text.extend_from_slice(br#"{"json_schema":{"name":"#);
-            quote_into(name, &mut text)?;
-            text.extend_from_slice(br#","schema":"#);
-            text.extend_from_slice(schema.canonical().as_bytes());
-            text.extend_from_slice(b"}}");
+            text.push_str(r#"{"json_schema":{"name":"#);
+            canonical::write_text(name, &mut text);
+            text.push_str(r#","schema":"#);
+            text.push_str(schema.canonical());
+            text.push_str("}}");
         }
         ReplyFormat::Text | ReplyFormat::Sections(_) => {
-            text.extend_from_slice(canonical_json(format)?.as_bytes());
+            text.push_str(&canonical_json(format)?);
         }
     }
-    text.extend_from_slice(br#","messages":["#);
+    text.push_str(r#","messages":["#);
     for (index, message) in messages.iter().enumerate() {
-        text.extend_from_slice(if index == 0 { br#"{"content":"# } else { br#",{"content":"# });
-        quote_into(&message.content, &mut text)?;
-        text.extend_from_slice(match message.role {
-            ChatRole::System => br#","role":"system"}"#,
-            ChatRole::User => br#","role":"user"}"#,
-            ChatRole::Assistant => br#","role":"assistant"}"#,
+        text.push_str(if index == 0 { r#"{"content":"# } else { r#",{"content":"# });
+        canonical::write_text(&message.content, &mut text);
+        text.push_str(match message.role {
+            ChatRole::System => r#","role":"system"}"#,
+            ChatRole::User => r#","role":"user"}"#,
+            ChatRole::Assistant => r#","role":"assistant"}"#,
         });
     }
-    text.extend_from_slice(b"]}");
-    Ok(content_hash(&text))
-}
-
-fn quote_into(string: &str, text: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    serde_json::to_writer(text, string).map_err(NotCanonical)
+    text.push_str("]}");
+    Ok(content_hash(text.as_bytes()))
 }
 
 fn write(value: &Value, text: &mut String) {
@@ -99,20 +95,15 @@ fn write(value: &Value, text: &mut String) {
                 if index > 0 {
                     text.push(',');
                 }
-                quote(key, text);
+                canonical::write_text(key, text);
                 text.push(':');
                 write(item, text);
             }
             text.push('}');
         }
-        Value::String(string) => quote(string, text),
+        Value::String(string) => canonical::write_text(string, text),
         Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
     }
-}
-
-fn quote(string: &str, text: &mut String) {
-    // A text can always be written.
-    let _ = canonical::write_text(string, text);
 }
 
 #[cfg(test)]
