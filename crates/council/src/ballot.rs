@@ -1,6 +1,6 @@
 //! From replies to ballots: labels exactly as shown, quotes that really occur, grades that agree with the choice.
 
-use std::collections::BTreeSet;
+use std::{cell::LazyCell, collections::BTreeSet};
 
 use async_orchestrator_core::{
     Ballot, BallotFlag, BallotRecord, Defect, JudgedBy, LikelihoodVerdict, ProposalRecord, Review,
@@ -73,10 +73,8 @@ fn judge_strictly(review: &mut Review, proposal: &ProposalRecord) -> Result<u32,
     }
     review.defects.truncate(DEFECTS_READ_MAX);
     let before = review.defects.len();
-    if before > 0 {
-        let quotable = quotable(proposal);
-        review.defects.retain(|defect| occurs(&defect.quote, &quotable));
-    }
+    let spaced = LazyCell::new(|| quotable(proposal).map(single_spaced).collect::<Vec<_>>());
+    review.defects.retain(|defect| occurs(&defect.quote, proposal, || &*spaced));
     let dropped = before - review.defects.len();
     review.defects.truncate(DEFECTS_MAX);
     for defect in &mut review.defects {
@@ -87,23 +85,35 @@ fn judge_strictly(review: &mut Review, proposal: &ProposalRecord) -> Result<u32,
     Ok(u32::try_from(dropped).unwrap_or(u32::MAX))
 }
 
-/// The texts of a proposal that can be quoted, with single spaces.
-fn quotable(proposal: &ProposalRecord) -> Vec<String> {
+/// The texts of a proposal that can be quoted.
+fn quotable(proposal: &ProposalRecord) -> impl Iterator<Item = &str> {
     let claims = proposal.proposal.claims.iter();
     std::iter::once(proposal.proposal.answer.as_str())
         .chain(claims.flat_map(|claim| [Some(claim.text.as_str()), claim.evidence.as_deref()]).flatten())
-        .map(single_spaced)
-        .collect()
 }
 
-/// Whether `quote` occurs in one of the texts, letter by letter but for white space.
-fn occurs(quote: &str, quotable: &[String]) -> bool {
-    let quote = single_spaced(quote);
-    !quote.is_empty() && quotable.iter().any(|text| text.contains(&quote))
+/// Whether `quote` occurs in one of the texts, letter by letter but for white space; `spaced` are the texts with single spaces, asked for only where
+/// the quote does not stand in one as it is.
+fn occurs<'s>(quote: &str, proposal: &ProposalRecord, spaced: impl FnOnce() -> &'s [String]) -> bool {
+    let quote = quote.trim();
+    if quote.is_empty() {
+        return false;
+    }
+    quotable(proposal).any(|text| text.contains(quote)) || {
+        let quote = single_spaced(quote);
+        spaced().iter().any(|text| text.contains(&quote))
+    }
 }
 
 fn single_spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut spaced = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !spaced.is_empty() {
+            spaced.push(' ');
+        }
+        spaced.push_str(word);
+    }
+    spaced
 }
 
 /// A ballot filled in from likelihoods: the fit to the task speaks for completeness and clarity, the preference between pairs for
