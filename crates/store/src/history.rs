@@ -31,7 +31,7 @@ use async_orchestrator_core::{
     TriageRequest, Unfinished, canonical_json,
 };
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use crate::{
     file::{self, OpenError},
@@ -330,6 +330,8 @@ fn connect(path: &Path, options: HistoryOptions) -> Result<Connection, Unusable>
     }
     connection.busy_timeout(BUSY_MAX)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Plans do not depend on what is bound: a range of keys would else be planned anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

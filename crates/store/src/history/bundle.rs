@@ -116,7 +116,8 @@ pub(super) fn export(
         };
         let journal = match (&link.run, link.kind.as_str()) {
             (Some(run), "record") => connection
-                .prepare_cached("SELECT json FROM entries JOIN runs ON runs.seq = entries.run WHERE runs.id = ?1 ORDER BY number")?
+                .prepare_cached("SELECT json FROM runs JOIN entries ON entries.id BETWEEN (seq << 20) AND ((seq << 20) | 1048575)
+                      WHERE runs.id = ?1 ORDER BY entries.id")?
                 .query_map(params![run], |row| row.get(0))?
                 .collect::<Result<Vec<String>, _>>()?,
             _ => Vec::new(),

@@ -11,8 +11,14 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use super::{
     Content,
     held::{Calls, Held, Leaving, Prices},
-    keep, owner, redact, signed,
+    keep, owner, redact,
+    schema::{self, ENTRIES_OF_RUN},
+    signed,
 };
+
+/// How many calls of an open run have arrived, in SQL over `runs`. Quotes inside of strings are escaped: the words stand for the kind of the entry alone.
+pub(super) const CALLS_SO_FAR: &str = "calls_done + (SELECT count(*) FROM entries
+     WHERE entries.id BETWEEN (runs.seq << 20) AND ((runs.seq << 20) | 1048575) AND instr(json, '\"entry\":\"arrived\"') > 0)";
 
 /// Adds an entry; the first one makes the run.
 pub(super) fn append(
@@ -46,9 +52,11 @@ pub(super) fn append(
     match &entry.body {
         JournalBody::Arrived { call, outcome, .. } => {
             held.note_call(run, call, outcome);
-            connection
-                .prepare_cached("UPDATE runs SET calls_done = calls_done + 1 WHERE seq = ?1")?
-                .execute([seq])?;
+            if content == Content::Off {
+                connection
+                    .prepare_cached("UPDATE runs SET calls_done = calls_done + 1 WHERE seq = ?1")?
+                    .execute([seq])?;
+            }
         }
         JournalBody::Triaged { decision } => {
             connection
@@ -67,6 +75,11 @@ pub(super) fn append(
                 )?
                 .execute(params![seq, why, signed(entry.at_ms)])?;
             write_calls(connection, run, seq, held)?;
+            connection
+                .prepare_cached(
+                    "UPDATE runs SET calls = (SELECT count(*) FROM calls WHERE run = ?1) WHERE seq = ?1",
+                )?
+                .execute([seq])?;
             let unpriced = has_cost_unknown(connection, seq, &*held.of_run(connection, run, seq)?)?;
             keep::failed(connection, seq, spent(connection, seq)?, unpriced)?;
         }
@@ -76,9 +89,11 @@ pub(super) fn append(
     if content == Content::Off || (ended && content == Content::Hash) {
         return if ended { keep::forget_entries(connection, seq) } else { Ok(()) };
     }
+    let id = schema::entry_id(seq, entry.index)
+        .ok_or_else(|| Error::ToSqlConversionFailure("a journal of more than a million entries".into()))?;
     connection
-        .prepare_cached("INSERT INTO entries (run, number, json) VALUES (?1, ?2, ?3)")?
-        .execute(params![seq, signed(entry.index), sealed.json()])
+        .prepare_cached("INSERT INTO entries (id, json) VALUES (?1, ?2)")?
+        .execute(params![id, sealed.json()])
         .map(drop)
 }
 
@@ -205,7 +220,7 @@ fn has_cost_unknown(connection: &Connection, seq: i64, prices: &Prices) -> Resul
 /// What a run had spent by its last arrival in micro-dollars, attempts that came to nothing included; 0 where no content is kept.
 fn spent(connection: &Connection, seq: i64) -> Result<u64, Error> {
     let mut select =
-        connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number DESC")?;
+        connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id DESC"))?;
     let entries = select.query_map([seq], |row| row.get::<_, String>(0))?;
     for json in entries {
         if let Ok(JournalEntry { body: JournalBody::Arrived { spent, .. }, .. }) =
@@ -267,7 +282,7 @@ pub(super) fn leave(connection: &Connection, runs: &Leaving, own: &str, held: &H
 
 /// The entries of a run.
 pub(super) fn entries(connection: &Connection, seq: i64) -> Result<Vec<JournalEntry>, Error> {
-    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
+    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
     let rows = select.query_map([seq], |row| row.get::<_, String>(0))?;
     rows.map(|json| {
         serde_json::from_str(&json?)
@@ -293,9 +308,9 @@ pub(super) fn setup(connection: &Connection, hash: &str) -> Result<Option<RunSet
 
 /// The runs that have not ended, oldest first.
 pub(super) fn unfinished(connection: &Connection, path: &Path) -> Result<Vec<Unfinished>, Error> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, began_ms, question, calls_done, state, owner FROM runs WHERE state IN ('open', 'left') ORDER BY seq",
-    )?;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT id, began_ms, question, {CALLS_SO_FAR}, state, owner FROM runs WHERE state IN ('open', 'left') ORDER BY seq",
+    ))?;
     let rows = select.query_map([], |row| {
         let (state, holder): (String, Option<String>) = (row.get(4)?, row.get(5)?);
         let state = match (state.as_str(), holder) {

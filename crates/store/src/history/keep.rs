@@ -7,7 +7,9 @@ use async_orchestrator_core::{DecisionRecord, Mode, RunId, RunSummary, TriageReq
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
 
-use super::{Content, Latencies, chain, chain::LinkKind, held::Held, journal, redact, signed};
+use super::{
+    Content, Latencies, chain, chain::LinkKind, held::Held, journal, redact, schema::ENTRIES_OF_RUN, signed,
+};
 
 /// So much of a question or an answer stands in lists.
 const PREVIEW_BYTES_MAX: usize = 400;
@@ -130,14 +132,14 @@ pub(super) fn keep(connection: &Connection, finished: &Finished, held: &Held) ->
 /// Lets a journal go that lacks entries, because they could not be written: nobody can replay it, and it is not the one that its record names.
 fn forget_incomplete(connection: &Connection, seq: i64, entries: u64) -> Result<(), Error> {
     let written: i64 = connection
-        .prepare_cached("SELECT count(*) FROM entries WHERE run = ?1")?
+        .prepare_cached(&format!("SELECT count(*) FROM {ENTRIES_OF_RUN}"))?
         .query_row([seq], |row| row.get(0))?;
     if written == signed(entries) { Ok(()) } else { forget_entries(connection, seq) }
 }
 
 /// Lets the texts of an ended run's journal go, as any policy but the full one promises.
 pub(super) fn forget_entries(connection: &Connection, seq: i64) -> Result<(), Error> {
-    connection.prepare_cached("DELETE FROM entries WHERE run = ?1")?.execute([seq]).map(drop)
+    connection.prepare_cached(&format!("DELETE FROM {ENTRIES_OF_RUN}"))?.execute([seq]).map(drop)
 }
 
 /// Milliseconds in a day.

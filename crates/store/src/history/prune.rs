@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, Error, params};
 use serde::Serialize;
 
-use super::{chain, chain::LinkKind, owner, signed, verify::Pruned};
+use super::{chain, chain::LinkKind, owner, schema::ENTRIES_OF_RUN, signed, verify::Pruned};
 
 /// What a pruning let go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,14 +41,7 @@ pub(super) fn prune(
     }
     report.records = positions.len() as u64;
     connection.execute(&format!("UPDATE chain SET body = NULL WHERE {bodies}"), [before])?;
-    report.bytes += connection
-        .query_row(
-            &format!("SELECT coalesce(sum(length(CAST(json AS BLOB))), 0) FROM entries WHERE run IN ({old} AND state = 'done')"),
-            [before],
-            |row| row.get::<_, i64>(0),
-        )?
-        .unsigned_abs();
-    connection.execute(&format!("DELETE FROM entries WHERE run IN ({old} AND state = 'done')"), [before])?;
+    report.bytes += forget_journals(connection, &format!("{old} AND state = 'done'"), before)?;
     connection.execute(&format!("DELETE FROM texts WHERE rowid IN ({old} AND state = 'done')"), [before])?;
     connection.execute(&format!("DELETE FROM attempts WHERE run IN ({old} AND state = 'done')"), [before])?;
     connection.execute(
@@ -56,7 +49,8 @@ pub(super) fn prune(
         [before],
     )?;
     let ended = format!("{old} AND state IN ('failed', 'left')");
-    for table in ["entries", "calls", "attempts"] {
+    forget_journals(connection, &ended, before)?;
+    for table in ["calls", "attempts"] {
         connection.execute(&format!("DELETE FROM {table} WHERE run IN ({ended})"), [before])?;
     }
     let gone = connection
@@ -69,6 +63,21 @@ pub(super) fn prune(
         chain::append(connection, LinkKind::Pruned, None, at_ms, &body)?;
     }
     Ok(report)
+}
+
+/// Lets the journals go of the runs that `runs` finds, and gives how many bytes of text they had.
+fn forget_journals(connection: &Connection, runs: &str, before: i64) -> Result<u64, Error> {
+    let seqs: Vec<i64> =
+        connection.prepare(runs)?.query_map([before], |row| row.get(0))?.collect::<Result<_, Error>>()?;
+    let mut measure = connection
+        .prepare(&format!("SELECT coalesce(sum(length(CAST(json AS BLOB))), 0) FROM {ENTRIES_OF_RUN}"))?;
+    let mut delete = connection.prepare(&format!("DELETE FROM {ENTRIES_OF_RUN}"))?;
+    let mut bytes = 0;
+    for seq in seqs {
+        bytes += measure.query_row([seq], |row| row.get::<_, i64>(0))?.unsigned_abs();
+        delete.execute([seq])?;
+    }
+    Ok(bytes)
 }
 
 /// Old runs whose process ended in the middle are nobody's.

@@ -4,7 +4,7 @@ use async_orchestrator_core::{MicroUsd, RunId};
 use rusqlite::{Connection, Error, OptionalExtension, Row, params, params_from_iter, types::Value};
 use serde::Serialize;
 
-use super::signed;
+use super::{journal::CALLS_SO_FAR, signed};
 
 /// How a run in the history stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -109,8 +109,13 @@ pub struct Filter {
     pub limit: u32,
 }
 
-const COLUMNS: &str = "id, state, began_ms, ended_ms, question, answer, why, domain, mode, status, verdict, rule, agreement, \
-     p_correct, dissents, coalesce(calls, calls_done), tokens_in, tokens_out, micro_usd, total_ms, decision_hash, position, outcome";
+/// The query that [`row`] reads, over `rest`.
+fn select(rest: &str) -> String {
+    format!(
+        "SELECT id, state, began_ms, ended_ms, question, answer, why, domain, mode, status, verdict, rule, agreement, p_correct, dissents,
+         coalesce(calls, {CALLS_SO_FAR}), tokens_in, tokens_out, micro_usd, total_ms, decision_hash, position, outcome FROM {rest}"
+    )
+}
 
 fn row(row: &Row<'_>) -> Result<RunRow, Error> {
     let number = |at: usize| Ok::<_, Error>(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs));
@@ -161,8 +166,8 @@ pub(super) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<RunRo
     let wanted =
         if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let limit = if filter.limit == 0 { -1 } else { i64::from(filter.limit) };
-    let mut select = connection
-        .prepare(&format!("SELECT {COLUMNS} FROM runs {wanted} ORDER BY seq DESC LIMIT {limit}"))?;
+    let mut select =
+        connection.prepare(&select(&format!("runs {wanted} ORDER BY seq DESC LIMIT {limit}")))?;
     select.query_map(params_from_iter(values), row)?.collect()
 }
 
@@ -190,31 +195,23 @@ pub(super) fn search(
     if query.is_empty() {
         return Ok(Vec::new());
     }
-    let columns: Vec<String> = COLUMNS.split(", ").map(prefixed).collect();
-    let columns = columns.join(", ");
     let sql = match order {
-        SearchOrder::Newest => format!(
-            "SELECT {columns} FROM (SELECT rowid FROM texts WHERE texts MATCH ?1 ORDER BY rowid DESC LIMIT ?2) AS hit
-             JOIN runs ON runs.seq = hit.rowid ORDER BY runs.seq DESC"
+        SearchOrder::Newest => select(
+            "(SELECT rowid FROM texts WHERE texts MATCH ?1 ORDER BY rowid DESC LIMIT ?2) AS hit
+             JOIN runs ON runs.seq = hit.rowid ORDER BY runs.seq DESC",
         ),
         SearchOrder::Relevance => format!(
             "WITH newest AS (
                  SELECT coalesce((SELECT rowid FROM texts WHERE texts MATCH ?1 ORDER BY rowid DESC LIMIT 1 OFFSET {RANKED_MAX}), 0) AS least
-             )
-             SELECT {columns} FROM (
-                 SELECT rowid, bm25(texts, 2.0, 1.0) AS score FROM texts
-                 WHERE texts MATCH ?1 AND rowid > (SELECT least FROM newest) ORDER BY score LIMIT ?2
-             ) AS hit JOIN runs ON runs.seq = hit.rowid ORDER BY hit.score, runs.seq DESC"
+             ) {}",
+            select(
+                "(SELECT rowid, bm25(texts, 2.0, 1.0) AS score FROM texts
+                  WHERE texts MATCH ?1 AND rowid > (SELECT least FROM newest) ORDER BY score LIMIT ?2) AS hit
+                 JOIN runs ON runs.seq = hit.rowid ORDER BY hit.score, runs.seq DESC"
+            )
         ),
     };
     connection.prepare_cached(&sql)?.query_map(params![query, limit], row)?.collect()
-}
-
-fn prefixed(column: &str) -> String {
-    match column.strip_prefix("coalesce(") {
-        Some(rest) => format!("coalesce(runs.{rest}"),
-        None => format!("runs.{column}"),
-    }
 }
 
 /// What a person wrote, as a query of FTS5: nothing of it can be one of its operators.
@@ -256,7 +253,7 @@ const CANDIDATES_MAX: u32 = 8;
 /// The run whose id is or begins with `text`; `last` is the newest one that ended with an answer.
 pub(super) fn find(connection: &Connection, text: &str) -> Result<Found, Error> {
     if text == "last" {
-        let sql = format!("SELECT {COLUMNS} FROM runs WHERE state = 'done' ORDER BY seq DESC LIMIT 1");
+        let sql = select("runs WHERE state = 'done' ORDER BY seq DESC LIMIT 1");
         let last = connection.prepare_cached(&sql)?.query_row([], row).optional()?;
         return Ok(last.map_or(Found::None, |row| Found::One(Box::new(row))));
     }
@@ -279,8 +276,7 @@ pub(super) fn find(connection: &Connection, text: &str) -> Result<Found, Error> 
 }
 
 fn exact(connection: &Connection, id: &str) -> Result<Option<RunRow>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = ?1");
-    connection.prepare_cached(&sql)?.query_row([id], row).optional()
+    connection.prepare_cached(&select("runs WHERE id = ?1"))?.query_row([id], row).optional()
 }
 
 #[cfg(test)]

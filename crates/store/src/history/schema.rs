@@ -1,7 +1,18 @@
 //! The tables of the history.
 
+/// The entries of the run whose row is `?1`, in SQL. Run and number are one key and no index stands beside the table: an entry then costs the page
+/// that it is on, and a range of keys is a run.
+pub(super) const ENTRIES_OF_RUN: &str = "entries WHERE id BETWEEN (?1 << 20) AND ((?1 << 20) | 1048575)";
+
+/// The key of an entry; none beyond the most that a run can have, which is a million.
+pub(super) fn entry_id(seq: i64, number: u64) -> Option<i64> {
+    let number = i64::try_from(number).ok().filter(|number| *number < 1 << 20)?;
+    Some((seq << 20) | number)
+}
+
 /// The steps of the history. Each leads from one version to the next; one that was released is never changed: the next one repairs it.
-pub(crate) const HISTORY: &[&str] = &["
+pub(crate) const HISTORY: &[&str] = &[
+    "
 CREATE TABLE runs (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -124,4 +135,19 @@ CREATE TABLE daily_runs (
     latency BLOB NOT NULL,
     PRIMARY KEY (day, domain, mode, status)
 ) WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE steps (
+    id INTEGER PRIMARY KEY,           -- the run's seq times 2^20, and the number of the entry
+    json TEXT NOT NULL,
+    run INTEGER AS (id >> 20),        -- both for reading by hand: a search by them reads the whole table
+    number INTEGER AS (id & 1048575)
+);
+INSERT INTO steps (id, json) SELECT (run << 20) | number, json FROM entries WHERE number < 1048576;
+DROP TABLE entries;
+ALTER TABLE steps RENAME TO entries;
+UPDATE runs SET calls = calls_done WHERE state = 'failed';
+-- Counts from here on what no entry tells, because the policy keeps none.
+UPDATE runs SET calls_done = 0;
+",
+];

@@ -1,6 +1,7 @@
 //! The history as its users meet it: kept runs, claims of several processes, tampering, policies, damaged files, exports.
 
 mod faults;
+mod older;
 mod tampering;
 
 use std::{fs, time::Duration};

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::{
     Kept,
     chain::{self, HistoryHead, Link},
-    journal, keep, redact, signed,
+    journal, keep, redact,
+    schema::ENTRIES_OF_RUN,
+    signed,
 };
 
 /// One thing that is not as it was written.
@@ -271,7 +273,11 @@ fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Resul
         walk.flaw(Some(last), None, FlawKind::OtherHead);
     }
     let orphans: i64 = connection.query_row(
-        "SELECT (SELECT count(*) FROM entries WHERE run NOT IN (SELECT seq FROM runs))
+        "WITH RECURSIVE journaled (seq) AS (
+             SELECT min(id) >> 20 FROM entries
+             UNION ALL SELECT (SELECT min(id) >> 20 FROM entries WHERE id >= (seq + 1) << 20) FROM journaled WHERE seq NOT NULL)
+         SELECT (SELECT count(*) FROM entries JOIN journaled ON id BETWEEN (seq << 20) AND ((seq << 20) | 1048575)
+                 WHERE seq NOT IN (SELECT seq FROM runs))
               + (SELECT count(*) FROM calls WHERE run NOT IN (SELECT seq FROM runs))
               + (SELECT count(*) FROM attempts WHERE run NOT IN (SELECT seq FROM runs))",
         [],
@@ -310,7 +316,7 @@ fn record(connection: &Connection, link: &Link, body: &str, walk: &mut Walk) -> 
         walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
         return Ok(false);
     };
-    let mut select = connection.prepare_cached("SELECT json FROM entries WHERE run = ?1 ORDER BY number")?;
+    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
     let entries = select.query_map([seq], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let record = match serde_json::from_str::<Kept>(body) {
         Ok(kept) => kept.record,

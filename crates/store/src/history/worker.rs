@@ -27,7 +27,15 @@ pub(super) const WHAT: &str = "the history";
 /// Says how the work ended, after the commit.
 type Answer = Box<dyn FnOnce(Result<(), &Error>) + Send>;
 /// Does its work, if it is given a connection.
-type Job = Box<dyn FnOnce(Option<&Connection>) -> Done + Send>;
+type Job = Box<dyn FnOnce(Option<Place<'_>>) -> Done + Send>;
+
+/// Where a job is done.
+#[derive(Clone, Copy)]
+struct Place<'c> {
+    connection: &'c Connection,
+    /// Whether the whole transaction is this job's: what it did is then taken back with it.
+    alone: bool,
+}
 
 /// What a job came to.
 struct Done {
@@ -70,8 +78,8 @@ impl Worker {
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, replied) = oneshot::channel();
-        self.send(Box::new(move |connection| {
-            let outcome = connection.map(|connection| apart(connection, work));
+        self.send(Box::new(move |place| {
+            let outcome = place.map(|place| apart(place, work));
             let failed = outcome.as_ref().and_then(|outcome| outcome.as_ref().err()).map(copy);
             let answer: Answer = Box::new(move |committed| {
                 let outcome = match (committed, outcome) {
@@ -94,8 +102,8 @@ impl Worker {
         work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
     ) {
-        let job: Job = Box::new(move |connection| {
-            let outcome = connection.map(|connection| apart(connection, work));
+        let job: Job = Box::new(move |place| {
+            let outcome = place.map(|place| apart(place, work));
             let worked = matches!(outcome, Some(Ok(())));
             let answer: Answer = Box::new(move |committed| {
                 if worked && committed.is_ok() {
@@ -130,8 +138,9 @@ fn copy(error: &Error) -> Error {
 }
 
 /// What fails takes back what it did, and nothing of the others'.
-fn apart<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-    if connection.is_autocommit() {
+fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    let Place { connection, alone } = place;
+    if alone || connection.is_autocommit() {
         return work(connection);
     }
     connection.prepare_cached("SAVEPOINT apart")?.execute([])?;
@@ -167,7 +176,7 @@ fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
 /// All of one question is answered of one moment, whatever is written meanwhile.
 fn read(connection: &mut Connection, question: Job) {
     match connection.transaction() {
-        Ok(moment) => (question(Some(&*moment)).answer)(Ok(())),
+        Ok(moment) => (question(Some(Place { connection: &moment, alone: true })).answer)(Ok(())),
         Err(error) => (question(None).answer)(Err(&error)),
     }
 }
@@ -176,10 +185,12 @@ fn write(connection: &mut Connection, batch: Vec<Job>) {
     let mut answers = Vec::with_capacity(batch.len());
     let committed = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => {
-            let mut lost = None;
+            let (mut lost, mut failed) = (None, false);
+            let place = Place { connection: &transaction, alone: batch.len() == 1 };
             for job in batch {
                 // Where the transaction is gone, what comes after it would be committed by itself: it is not done.
-                let done = job(Some(&*transaction).filter(|_| lost.is_none()));
+                let done = job(Some(place).filter(|_| lost.is_none()));
+                failed |= done.failed.is_some();
                 if transaction.is_autocommit() {
                     lost = lost.or(done.failed);
                 }
@@ -187,6 +198,7 @@ fn write(connection: &mut Connection, batch: Vec<Job>) {
             }
             match lost {
                 Some(error) => Err(error),
+                None if place.alone && failed => transaction.rollback(),
                 None => transaction.commit(),
             }
         }
