@@ -138,6 +138,8 @@ async fn a_killed_run_is_watched_finished_by_the_next_ask_and_paid_once() {
     child.wait().unwrap();
     let listed = shell.run(&["resume", "--list"]);
     assert!(listed.stdout.contains(&run) && listed.stdout.contains("interrupted"), "{listed:?}");
+    let listed = shell.run(&["history", "list"]);
+    assert!(listed.stdout.contains("interrupted"), "{listed:?}");
     let watched = shell.run(&["watch", &run]);
     assert!(watched.code == Some(1) && watched.stderr.contains("not being run"), "{watched:?}");
     // Ctrl-C while it is being finished beside another question gives up neither the answer nor the run.
@@ -163,6 +165,7 @@ async fn a_killed_run_is_watched_finished_by_the_next_ask_and_paid_once() {
     let watched = shell.run(&["watch", &run]);
     watched.succeeded();
     assert!(watched.stdout.contains("decided: blake3:"), "{watched:?}");
+    assert!(watched.stderr.contains("--why") && watched.stderr.contains("dissenting"), "{watched:?}");
     shell.run(&["replay", &run]).succeeded();
     shell.run(&["resume", &run]).failed(2, "has ended");
     shell.run(&["verify"]).succeeded();
@@ -213,9 +216,10 @@ async fn texts_are_kept_as_far_as_the_settings_say() {
         council(&shell);
         let row = &shell.run(&["history", "list", "--json"]).json()["runs"][0];
         assert!(row["question"].as_str().unwrap().starts_with(shown), "{row}");
-        shell.run(&["show"]).failed(1, "hashes");
+        shell.run(&["show"]).failed(1, "history.content");
         assert!(shell.run(&["show", "--json"]).stdout.contains("decision_hash"));
         shell.run(&["replay"]).failed(1, "not kept");
+        shell.run(&["replay", "--all"]).failed(1, "nothing to decide again");
         shell.run(&["verify"]).succeeded();
         assert_eq!(shell.run(&["stats", "--json"]).json()["total"]["runs"], 1);
     }
@@ -229,6 +233,7 @@ async fn what_cannot_be_found_or_read_is_said() {
     shell.run(&["show", "nobody"]).failed(2, "there is no run `nobody`");
     shell.run(&["watch"]).failed(2, "nothing is running");
     shell.run(&["history", "list", "--since", "soon"]).failed(2, "no time");
+    shell.run(&["history", "search", "?!"]).failed(2, "no word");
     shell.run(&["history", "list", "--status", "complete"]).failed(2, "express_fallback");
     shell.run(&["verify", "--expect", "0000"]).failed(2, "no hash");
     shell.run(&["verify", "--file", "/no/such/file"]).failed(2, "/no/such/file");

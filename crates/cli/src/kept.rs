@@ -123,10 +123,10 @@ pub(crate) fn time(text: &str, flag: &str) -> Result<u64, Failure> {
     Ok(now_ms().saturating_sub(count.saturating_mul(unit_ms)))
 }
 
-/// A time for people: `2026-11-25 10:48`, UTC.
+/// A time for people, UTC as the `Z` says: `2026-11-25 10:48Z`.
 pub(crate) fn moment(ms: u64) -> String {
     let timestamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    timestamp.map_or_else(|| String::from("?"), |timestamp| timestamp.strftime("%Y-%m-%d %H:%M").to_string())
+    timestamp.map_or_else(|| String::from("?"), |timestamp| timestamp.strftime("%Y-%m-%d %H:%MZ").to_string())
 }
 
 #[cfg(test)]
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn times_are_dates_or_ages() {
         assert_eq!(time("1970-01-02", "--since").unwrap(), 86_400_000);
-        assert_eq!(moment(time("2026-11-25", "--since").unwrap()), "2026-11-25 00:00");
+        assert_eq!(moment(time("2026-11-25", "--since").unwrap()), "2026-11-25 00:00Z");
         let ago = now_ms() - time("2h", "--since").unwrap();
         assert!((7_200_000..7_260_000).contains(&ago));
         for wrong in ["", "yesterday", "2026-13-01", "-3d", "d", "3 weeks", "ü"] {

@@ -2,9 +2,12 @@
 
 use std::{fs::File, io, path::Path};
 
-use async_orchestrator::{BundleError, Filter, History, Pack, RunRow, RunState, SearchOrder};
+use async_orchestrator::{
+    BundleError, Filter, History, Journal, Pack, RunRow, RunState, SearchOrder, Unended, Unfinished,
+};
 use serde_json::json;
 
+use super::words::count;
 use crate::{
     args::{Global, HistoryAction, HistoryArgs, HistoryList, HistorySearch},
     ask::money,
@@ -33,10 +36,10 @@ pub(crate) async fn run(global: &Global, history: HistoryArgs) -> Result<(), Fai
                 return output::json(&report);
             }
             output::line(&format!(
-                "{} answered runs lost their contents ({} KiB), and keep their lines, hashes and figures; {} runs that failed or never ended are gone",
-                report.records,
+                "contents of {} let go ({} KiB): lines, hashes and figures stay; {} that failed or never ended let go as a whole",
+                count(report.records, "answered run"),
                 report.bytes / 1_024,
-                report.runs
+                count(report.runs, "run")
             ))
         }
         HistoryAction::Show(_) => Ok(()),
@@ -54,16 +57,24 @@ async fn list(store: &History, list: &HistoryList) -> Result<(), Failure> {
         limit: list.limit,
     };
     let rows = store.list(filter).await.map_err(|error| kept::failed(&error))?;
-    show(&rows, list.json, "no run is kept yet, or none of this kind")
+    let unfinished = if rows.iter().any(|row| row.state == RunState::Open) {
+        store.unfinished().await.map_err(|error| kept::failed(&error))?
+    } else {
+        Vec::new()
+    };
+    show(&rows, &unfinished, list.json, "no run is kept yet, or none of this kind")
 }
 
 async fn search(store: &History, search: &HistorySearch) -> Result<(), Failure> {
+    if !search.words.iter().any(|word| word.contains(char::is_alphanumeric)) {
+        return Err(Failure::new(Exit::Usage, "there is no word in what is searched for"));
+    }
     let order = if search.newest { SearchOrder::Newest } else { SearchOrder::Relevance };
     let found = store.search(&search.words.join(" "), order, search.limit).await;
-    show(&found.map_err(|error| kept::failed(&error))?, search.json, "nothing was found")
+    show(&found.map_err(|error| kept::failed(&error))?, &[], search.json, "nothing was found")
 }
 
-fn show(rows: &[RunRow], json: bool, nothing: &str) -> Result<(), Failure> {
+fn show(rows: &[RunRow], unfinished: &[Unfinished], json: bool, nothing: &str) -> Result<(), Failure> {
     if json {
         return output::json(&json!({ "runs": rows }));
     }
@@ -71,12 +82,15 @@ fn show(rows: &[RunRow], json: bool, nothing: &str) -> Result<(), Failure> {
         output::note(nothing);
         return Ok(());
     }
-    let cells: Vec<[String; 6]> = rows.iter().map(cells).collect();
+    let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, unfinished)).collect();
     super::columns::columns(&cells).iter().try_for_each(|line| output::line(line))
 }
 
-fn cells(row: &RunRow) -> [String; 6] {
+fn cells(row: &RunRow, unfinished: &[Unfinished]) -> [String; 6] {
+    let state = unfinished.iter().find(|run| run.run == row.run).map(|run| run.state);
     let how = match row.state {
+        RunState::Open if state == Some(Unended::Interrupted) => String::from("interrupted"),
+        RunState::Open => String::from("running"),
         RunState::Done => row.status.clone().unwrap_or_default().replace('_', " "),
         state => state.name().to_owned(),
     };

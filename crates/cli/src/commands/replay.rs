@@ -10,6 +10,7 @@ use async_orchestrator::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::words::count;
 use crate::{
     args::{Global, Replay},
     exit::{Exit, Failure},
@@ -172,19 +173,24 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
         note(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
     }
     other.sort();
+    let is_empty = alike == 0 && other.is_empty() && not_kept > 0;
     if json {
         let other: Vec<_> = other.iter().map(|(run, why)| json!({ "run": run, "why": why })).collect();
         output::json(&json!({ "same": alike, "not_kept": not_kept, "other": other }))?;
-    } else {
+    } else if !is_empty {
         for (run, why) in &other {
             output::line(&format!("  run {run}: {why}"))?;
         }
         output::line(&format!(
-            "{alike} runs decide the same again, {} do not, {not_kept} are not kept",
+            "{} decide the same again, {} do not, of {not_kept} the journal is not kept",
+            count(alike, "run"),
             other.len()
         ))?;
     }
     match other.len() {
+        0 if is_empty => {
+            Err(Failure::new(Exit::Failed, "no run has a journal any more: there is nothing to decide again"))
+        }
         0 => Ok(()),
         count => Err(Failure::new(Exit::Failed, format!("{count} runs do not decide the same again"))),
     }

@@ -7,7 +7,7 @@ use async_orchestrator::{
     RunId, Settings, SharedState as _, Unended, Unfinished,
 };
 
-use super::{columns, stop::Stop};
+use super::{columns, stop::Stop, words::count};
 use crate::{
     args::{Global, Resume},
     exit::{Exit, Failure},
@@ -92,7 +92,7 @@ fn list(unfinished: &[Unfinished]) -> Result<(), Failure> {
                 Unended::Left => "left by its caller",
             };
             let question = columns::short(&one_line(&run.question));
-            let calls = format!("{} calls finished", run.calls);
+            let calls = format!("{} finished", count(run.calls, "call"));
             [run.run.to_string(), kept::moment(run.began_ms), state.to_owned(), calls, question]
         })
         .collect();
@@ -156,8 +156,8 @@ pub(crate) async fn beside(
     for run in due.take(BESIDE_MAX) {
         let id = &run.run;
         output::note(&format!(
-            "note: run {id} was interrupted and is being finished ({} calls are paid)",
-            run.calls
+            "note: run {id} was interrupted and is being finished ({} paid already)",
+            count(run.calls, "call")
         ));
         // Dropped, it would count as given up by its caller. This one never gave it up, so the process ends with it in hand: then it is
         // interrupted once more.

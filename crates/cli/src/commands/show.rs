@@ -1,7 +1,5 @@
 //! `show`: one run as it was kept: its answer, the parts of its record, or the story of the decision.
 
-use async_orchestrator::{Kept, RunRow, RunState};
-
 use crate::{
     args::{Global, Show},
     exit::{Exit, Failure},
@@ -9,6 +7,9 @@ use crate::{
     settings::load,
     view::{report, story},
 };
+use async_orchestrator::{Kept, RunRow, RunState};
+
+use super::words::count;
 
 pub(crate) async fn run(global: &Global, show: &Show) -> Result<(), Failure> {
     let store = kept::need(&load(global)?.settings)?;
@@ -22,11 +23,14 @@ pub(crate) async fn run(global: &Global, show: &Show) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Failed, why));
     };
     let Ok(Kept { record, request }) = serde_json::from_str::<Kept>(&body) else {
-        // Hashes stand where texts stood: the document is all there is.
+        // Hashes stand where texts stood, or nothing: the document is all there is.
         if show.json {
             return output::line(&body);
         }
-        let why = format!("the texts of run {} are kept as hashes: `--json` shows what there is", row.run);
+        let why = format!(
+            "the texts of run {} are not kept (`history.content`): `--json` shows what there is",
+            row.run
+        );
         return Err(Failure::new(Exit::Failed, why));
     };
     if show.json {
@@ -56,8 +60,8 @@ fn unended(row: &RunRow) -> String {
             )
         }
         _ => format!(
-            "run {run} has not ended ({} calls are finished): `orchestrator watch {run}` follows it, `orchestrator resume {run}` goes on with it",
-            row.calls
+            "run {run} has not ended ({} finished): `orchestrator watch {run}` follows it, `orchestrator resume {run}` goes on with it",
+            count(row.calls, "call")
         ),
     }
 }

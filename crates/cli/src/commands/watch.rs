@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use async_orchestrator::{Clock, History, Journal, JournalBody, JournalEntry, RunId, TokioClock, Unended};
+use async_orchestrator::{
+    Clock, History, HistoryStore as _, Journal, JournalBody, JournalEntry, RunId, TokioClock, Unended,
+};
 
 use super::stop::Stop;
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     kept, output,
     sanitize::one_line,
     settings::load,
+    view::report,
 };
 
 /// How often the file is looked at.
@@ -48,10 +51,11 @@ async fn follow(store: &History, run: &RunId, watch: &Watch) -> Result<(), Failu
             let line =
                 if watch.jsonl { serde_json::to_string(entry).unwrap_or_default() } else { told(entry) };
             output::line(&line)?;
-            if matches!(entry.body, JournalBody::Closed { .. } | JournalBody::Failed { .. }) {
-                return Ok(());
+            match entry.body {
+                JournalBody::Closed { .. } => return tell_decision(store, run).await,
+                JournalBody::Failed { .. } => return Ok(()),
+                _ => silent = Duration::ZERO,
             }
-            silent = Duration::ZERO;
         }
         seen = seen.max(entries.len());
         let unfinished = store.unfinished().await.map_err(|error| kept::failed(&error))?;
@@ -81,6 +85,27 @@ async fn follow(store: &History, run: &RunId, watch: &Watch) -> Result<(), Failu
         TokioClock.sleep(LOOK_EVERY).await;
         silent += LOOK_EVERY;
     }
+}
+
+/// How long the record of a run may come after the end of its journal.
+const RECORD_LATE_MAX: Duration = Duration::from_secs(3);
+
+/// Says how the decision fell, once its record is kept; a history that keeps no record says where to look.
+async fn tell_decision(store: &History, run: &RunId) -> Result<(), Failure> {
+    let mut waited = Duration::ZERO;
+    let mut record = None;
+    while record.is_none() && waited < RECORD_LATE_MAX {
+        record = store.record(run).await.map_err(|error| kept::failed(&error))?;
+        if record.is_none() {
+            TokioClock.sleep(LOOK_EVERY).await;
+            waited += LOOK_EVERY;
+        }
+    }
+    if let Some(record) = record {
+        output::note(&report::summary(&async_orchestrator::Orchestrated::from(record)));
+    }
+    output::note(&format!("`orchestrator show {run}` has the answer, `--why` its story"));
+    Ok(())
 }
 
 fn told(entry: &JournalEntry) -> String {

@@ -1,5 +1,7 @@
 //! Small parts of messages: the word that was probably meant, and counts that read well.
 
+use std::fmt::Display;
+
 /// The known word that is nearest to `word`, if one is near: a third of its letters may differ.
 pub(super) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -14,8 +16,8 @@ pub(super) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
 }
 
 /// `1 model`, `2 models`.
-pub(super) fn count(number: usize, thing: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
+pub(super) fn count<N: Copy + PartialEq + From<u8> + Display>(number: N, thing: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
     format!("{number} {thing}{ending}")
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct About<'a> {
 /// The page, as the text of an HTML file.
 pub(crate) fn page(stats: &Stats, about: &About<'_>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let made = format!("Made {} UTC by orchestrator {version}. Days are of UTC.", about.made);
+    let made = format!("Made {} by orchestrator {version}. Days are of UTC.", about.made);
     let page = html! {
         (DOCTYPE)
         html lang="en" {

@@ -15,7 +15,7 @@ const QUOTED_CHARS: usize = 160;
 /// The story of `record` as Markdown.
 pub(crate) fn tell(request: &TriageRequest, record: &DecisionRecord, row: &RunRow) -> String {
     let mut text = format!("# {}\n\n", quoted(&request.query));
-    let _ = writeln!(text, "Asked on {} (UTC), run {}.", moment(row.began_ms), record.run_id);
+    let _ = writeln!(text, "Asked on {}, run {}.", moment(row.began_ms), record.run_id);
     triaged(record, &mut text);
     match record.mode {
         Mode::Express => {

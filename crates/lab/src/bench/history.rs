@@ -172,7 +172,7 @@ async fn replays(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     let replayer = Replayer::new(&setup, CollaborativePromptLibrary::built_in()?)?;
     let started = TokioClock.now();
     let mut alike = 0;
-    // As `replay --all` does: read one after the other, decided on as many threads as there are processors.
+    // As `replay --all` does: read one after the other, decided on every processor.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut deciding = JoinSet::new();
     for row in rows {
