@@ -64,7 +64,7 @@ pub(crate) struct HistoryList {
     /// Of this field, such as mathematics.
     #[arg(long, value_name = "NAME")]
     pub(crate) domain: Option<String>,
-    /// With this status or in this state. A run that is open is running, or its process was killed: `resume --list` tells which.
+    /// With this status or in this state. A run that is open is listed as running, or as interrupted where its process was killed.
     #[arg(long, value_name = "WORD", value_parser = STATUSES)]
     pub(crate) status: Option<String>,
     /// Of this mode.

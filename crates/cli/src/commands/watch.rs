@@ -90,7 +90,7 @@ async fn follow(store: &History, run: &RunId, watch: &Watch) -> Result<(), Failu
 /// How long the record of a run may come after the end of its journal.
 const RECORD_LATE_MAX: Duration = Duration::from_secs(3);
 
-/// Says how the decision fell, once its record is kept; a history that keeps no record says where to look.
+/// Says how the decision fell, once its record is kept.
 async fn tell_decision(store: &History, run: &RunId) -> Result<(), Failure> {
     let mut waited = Duration::ZERO;
     let mut record = None;
@@ -101,9 +101,11 @@ async fn tell_decision(store: &History, run: &RunId) -> Result<(), Failure> {
             waited += LOOK_EVERY;
         }
     }
-    if let Some(record) = record {
-        output::note(&report::summary(&async_orchestrator::Orchestrated::from(record)));
-    }
+    let Some(record) = record else {
+        output::note(&format!("run {run} has ended, and its record is not kept"));
+        return Ok(());
+    };
+    output::note(&report::summary(&async_orchestrator::Orchestrated::from(record)));
     output::note(&format!("`orchestrator show {run}` has the answer, `--why` its story"));
     Ok(())
 }

@@ -6,13 +6,14 @@
 
 use std::io::{BufRead, Write};
 
-use rusqlite::{Connection, params};
+use async_orchestrator_core::RunId;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Kept, chain,
     chain::{HistoryHead, Link},
-    signed,
+    journal, signed,
     verify::{FlawKind, Missing, Verification, Walk, journal_flaw},
 };
 
@@ -115,11 +116,10 @@ pub(super) fn export(
             body_hash: row.get(5)?,
         };
         let journal = match (&link.run, link.kind.as_str()) {
-            (Some(run), "record") => connection
-                .prepare_cached("SELECT json FROM runs JOIN entries ON entries.id BETWEEN (seq << 20) AND ((seq << 20) | 1048575)
-                      WHERE runs.id = ?1 ORDER BY entries.id")?
-                .query_map(params![run], |row| row.get(0))?
-                .collect::<Result<Vec<String>, _>>()?,
+            (Some(run), "record") => match journal::seq(connection, &RunId::new(run.as_str()))? {
+                Some(seq) => journal::texts(connection, seq)?,
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         };
         let line = Line { link, hash: row.get(6)?, body: row.get(7)?, journal };

@@ -280,15 +280,19 @@ pub(super) fn leave(connection: &Connection, runs: &Leaving, own: &str, held: &H
     Ok(())
 }
 
+/// The entries of a run as they were written, in their order.
+pub(super) fn texts(connection: &Connection, seq: i64) -> Result<Vec<String>, Error> {
+    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
+    select.query_map([seq], |row| row.get(0))?.collect()
+}
+
 /// The entries of a run.
 pub(super) fn entries(connection: &Connection, seq: i64) -> Result<Vec<JournalEntry>, Error> {
-    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
-    let rows = select.query_map([seq], |row| row.get::<_, String>(0))?;
-    rows.map(|json| {
-        serde_json::from_str(&json?)
+    let read = |json: String| {
+        serde_json::from_str(&json)
             .map_err(|error| Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
-    })
-    .collect()
+    };
+    texts(connection, seq)?.into_iter().map(read).collect()
 }
 
 /// Keeps a setup.

@@ -9,9 +9,7 @@ use serde::Serialize;
 use super::{
     Kept,
     chain::{self, HistoryHead, Link},
-    journal, keep, redact,
-    schema::ENTRIES_OF_RUN,
-    signed,
+    journal, keep, redact, signed,
 };
 
 /// One thing that is not as it was written.
@@ -316,8 +314,7 @@ fn record(connection: &Connection, link: &Link, body: &str, walk: &mut Walk) -> 
         walk.flaw(Some(link.position), Some(run), FlawKind::LineAltered);
         return Ok(false);
     };
-    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
-    let entries = select.query_map([seq], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let entries = journal::texts(connection, seq)?;
     let record = match serde_json::from_str::<Kept>(body) {
         Ok(kept) => kept.record,
         // Where texts were replaced by hashes, some fields are no longer of their form: the body is whole, and that is all that can be said.
