@@ -196,7 +196,7 @@ async fn of_writer(orchestrator: &AsyncOrchestrator, rounds: usize) -> Result<f6
 }
 
 /// Holds so many councils, watched as `how` says, for a profiler or a counter of instructions: `silent`, `metrics`,
-/// `traces` or `history`.
+/// `traces`, `history` or `unsynced` (a history that does not wait for the disk).
 pub(super) async fn watched(how: &str, councils: &str) -> Result<()> {
     let upstream = Helper::start("upstream", &[])?;
     let provider = Arc::new(Remembering::new(world::provider(&upstream.address, COUNCIL)?, Duration::ZERO));
@@ -206,12 +206,13 @@ pub(super) async fn watched(how: &str, councils: &str) -> Result<()> {
     let builder = match how {
         "metrics" => ten(&provider).observer(metrics()?),
         "traces" => ten(&provider).observer(everything(&receiver)?),
-        "history" => {
-            let kept = kept_in(ten(&provider), &open(&directory.history(), SyncMode::Full)?)?;
+        "history" | "unsynced" => {
+            let sync = if how == "history" { SyncMode::Full } else { SyncMode::Off };
+            let kept = kept_in(ten(&provider), &open(&directory.history(), sync)?)?;
             return repeat(&kept, councils.parse()?).await;
         }
         "silent" => ten(&provider),
-        other => anyhow::bail!("`{other}`: silent, metrics, traces or history is expected"),
+        other => anyhow::bail!("`{other}`: silent, metrics, traces, history or unsynced is expected"),
     };
     repeat(&builder.build()?, councils.parse()?).await
 }

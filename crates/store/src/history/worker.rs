@@ -12,7 +12,7 @@ use std::{
 
 use async_orchestrator_core::StoreError;
 use futures_channel::oneshot;
-use rusqlite::{Connection, Error, TransactionBehavior};
+use rusqlite::{Connection, Error};
 
 use crate::file::said;
 
@@ -33,8 +33,8 @@ type Job = Box<dyn FnOnce(Option<Place<'_>>) -> Done + Send>;
 #[derive(Clone, Copy)]
 struct Place<'c> {
     connection: &'c Connection,
-    /// Whether the whole transaction is this job's: what it did is then taken back with it.
-    alone: bool,
+    /// Whether nothing stands before it in the transaction, so that what it did is taken back with all of that.
+    is_first: bool,
 }
 
 /// What a job came to.
@@ -68,7 +68,7 @@ impl Worker {
         };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || run(kind, connection, &receiver))?;
+            .spawn(move || run(kind, &connection, &receiver))?;
         Ok(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -139,77 +139,110 @@ fn copy(error: &Error) -> Error {
 
 /// What fails takes back what it did, and nothing of the others'.
 fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-    let Place { connection, alone } = place;
-    if alone || connection.is_autocommit() {
+    let Place { connection, is_first } = place;
+    if is_first || connection.is_autocommit() {
         return work(connection);
     }
-    connection.prepare_cached("SAVEPOINT apart")?.execute([])?;
+    execute(connection, "SAVEPOINT apart")?;
     let outcome = work(connection);
     // A full disk takes the whole transaction back at once, and its savepoints with it.
     if connection.is_autocommit() {
         return outcome;
     }
     if outcome.is_err() {
-        connection.prepare_cached("ROLLBACK TO apart")?.execute([])?;
+        execute(connection, "ROLLBACK TO apart")?;
     }
-    connection.prepare_cached("RELEASE apart")?.execute([])?;
+    execute(connection, "RELEASE apart")?;
     outcome
 }
 
-fn run(kind: Kind, mut connection: Connection, receiver: &Receiver<Job>) {
+fn run(kind: Kind, connection: &Connection, receiver: &Receiver<Job>) {
     while let Ok(first) = receiver.recv() {
         match kind {
-            Kind::Reader => read(&mut connection, first),
-            Kind::Writer => {
-                let mut batch = vec![first];
-                while batch.len() < BATCH_MAX
-                    && let Ok(next) = receiver.try_recv()
-                {
-                    batch.push(next);
-                }
-                write(&mut connection, batch);
-            }
+            Kind::Reader => read(connection, first),
+            Kind::Writer => write(connection, first, receiver),
         }
     }
 }
 
 /// All of one question is answered of one moment, whatever is written meanwhile.
-fn read(connection: &mut Connection, question: Job) {
-    match connection.transaction() {
-        Ok(moment) => (question(Some(Place { connection: &moment, alone: true })).answer)(Ok(())),
+fn read(connection: &Connection, question: Job) {
+    match execute(connection, "BEGIN") {
+        Ok(()) => {
+            (question(Some(Place { connection, is_first: true })).answer)(Ok(()));
+            // Nothing was changed: either way of ending gives the moment back.
+            let _ = execute(connection, "ROLLBACK");
+        }
         Err(error) => (question(None).answer)(Err(&error)),
     }
 }
 
-fn write(connection: &mut Connection, batch: Vec<Job>) {
-    let mut answers = Vec::with_capacity(batch.len());
-    let committed = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => {
-            let (mut lost, mut failed) = (None, false);
-            let place = Place { connection: &transaction, alone: batch.len() == 1 };
-            for job in batch {
-                // Where the transaction is gone, what comes after it would be committed by itself: it is not done.
-                let done = job(Some(place).filter(|_| lost.is_none()));
-                failed |= done.failed.is_some();
-                if transaction.is_autocommit() {
-                    lost = lost.or(done.failed);
-                }
-                answers.push(done.answer);
-            }
-            match lost {
-                Some(error) => Err(error),
-                None if place.alone && failed => transaction.rollback(),
-                None => transaction.commit(),
-            }
+/// Does `first` in a transaction, and with it what waits by then: also what comes while the others are done still shares their sync.
+fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) {
+    let mut answers = Vec::new();
+    let committed = match execute(connection, "BEGIN IMMEDIATE") {
+        Ok(()) => {
+            let ended = all(connection, first, receiver, &mut answers);
+            ended.and_then(|worth| execute(connection, worth.word()))
         }
         Err(error) => {
-            answers.extend(batch.into_iter().map(|job| job(None).answer));
+            // Whoever waits now has waited for the other process too.
+            let waiting = std::iter::once(first).chain(receiver.try_iter().take(BATCH_MAX));
+            answers.extend(waiting.map(|job| job(None).answer));
             Err(error)
         }
     };
+    if committed.is_err() && !connection.is_autocommit() {
+        let _ = execute(connection, "ROLLBACK");
+    }
     for answer in answers {
         answer(committed.as_ref().copied());
     }
+}
+
+/// How a transaction ends that is still there.
+enum Worth {
+    Kept,
+    Nothing,
+}
+
+impl Worth {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Kept => "COMMIT",
+            Self::Nothing => "ROLLBACK",
+        }
+    }
+}
+
+/// Does `first` and what waits after it, one after the other, until nothing waits. An error says that the transaction is gone.
+fn all(
+    connection: &Connection,
+    first: Job,
+    receiver: &Receiver<Job>,
+    answers: &mut Vec<Answer>,
+) -> Result<Worth, Error> {
+    let (mut next, mut is_first) = (Some(first), true);
+    while let Some(job) = next {
+        let done = job(Some(Place { connection, is_first }));
+        answers.push(done.answer);
+        if let Some(error) = done.failed {
+            if connection.is_autocommit() {
+                return Err(error);
+            }
+            // Nothing stands before it and nothing was done after it: all of the transaction is its own.
+            if is_first {
+                return Ok(Worth::Nothing);
+            }
+        }
+        is_first = false;
+        next = if answers.len() < BATCH_MAX { receiver.try_recv().ok() } else { None };
+    }
+    Ok(Worth::Kept)
+}
+
+fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 impl Drop for Worker {
