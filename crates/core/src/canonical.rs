@@ -1,6 +1,7 @@
 //! Writes a value as canonical JSON straight away, without building a document first: keys sorted by their bytes, no white space.
 //!
-//! Every object is written in the order of its fields and put in order when it ends. Numbers and escapes are serde_json's.
+//! Every object is written in the order of its fields and, where that is not the order of their names, put in order when it ends. Numbers and
+//! escapes are serde_json's.
 
 use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
@@ -51,13 +52,15 @@ pub(crate) fn write_text(string: &str, text: &mut String) {
 fn first_escaped(bytes: &[u8]) -> Option<usize> {
     const AT_ONCE: usize = 16;
     let is_escaped = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let clean = bytes
-        .chunks_exact(AT_ONCE)
-        .take_while(|chunk| !chunk.iter().fold(false, |found, byte| found | is_escaped(*byte)))
-        .count()
-        * AT_ONCE;
-    let rest = bytes.get(clean..).unwrap_or_default();
-    rest.iter().position(|byte| is_escaped(*byte)).map(|at| clean + at)
+    let any = |chunk: &[u8; AT_ONCE]| chunk.iter().fold(false, |found, byte| found | is_escaped(*byte));
+    let (chunks, _) = bytes.as_chunks();
+    let clean = chunks.iter().take_while(|chunk| !any(chunk)).count();
+    // The last sixteen are looked at as one too, some of them again, and so none singly.
+    if clean == chunks.len() && bytes.last_chunk().is_some_and(|last| !any(last)) {
+        return None;
+    }
+    let rest = bytes.get(clean * AT_ONCE..).unwrap_or_default();
+    rest.iter().position(|byte| is_escaped(*byte)).map(|at| clean * AT_ONCE + at)
 }
 
 struct Writer<'t> {
@@ -77,6 +80,8 @@ struct Entries<'t> {
     text: &'t mut String,
     start: usize,
     places: Vec<(Cow<'static, str>, Range<usize>)>,
+    /// Whether they came in their order, as those of a sorted map do.
+    is_ordered: bool,
     key: Option<String>,
     end: &'static str,
 }
@@ -92,8 +97,9 @@ impl<'t> Writer<'t> {
     }
 
     fn entries(self, length: usize, end: &'static str) -> Entries<'t> {
-        let places = Vec::with_capacity(length);
-        Entries { start: self.text.len(), text: self.text, places, key: None, end }
+        let (start, places) = (self.text.len(), Vec::with_capacity(length));
+        self.text.push('{');
+        Entries { text: self.text, start, places, is_ordered: true, key: None, end }
     }
 
     /// `{"name":`, which the variant's content and a brace follow.
@@ -247,6 +253,10 @@ impl Items<'_> {
 
 impl Entries<'_> {
     fn entry<T: Serialize + ?Sized>(&mut self, key: Cow<'static, str>, value: &T) -> Result<(), Error> {
+        if let Some((last, _)) = self.places.last() {
+            self.is_ordered &= *last < key;
+            self.text.push(',');
+        }
         let start = self.text.len();
         write_text(&key, self.text);
         self.text.push(':');
@@ -255,12 +265,20 @@ impl Entries<'_> {
         Ok(())
     }
 
-    /// Writes the entries once more behind themselves, in their order, and lets them go where they stood: nothing is allocated for it.
     fn close(mut self) {
+        if !self.is_ordered {
+            self.put_in_order();
+        }
+        self.text.push('}');
+        self.text.push_str(self.end);
+    }
+
+    /// Writes the entries once more behind themselves, in their order, and lets them go where they stood: nothing is allocated for it.
+    fn put_in_order(&mut self) {
         let unordered = self.start..self.text.len();
         self.places.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.text.push('{');
-        let mut places = self.places.into_iter().peekable();
+        let mut places = std::mem::take(&mut self.places).into_iter().peekable();
         let mut is_first = true;
         while let Some((key, place)) = places.next() {
             // Of a key that was written twice the last one counts, as in a document.
@@ -272,9 +290,7 @@ impl Entries<'_> {
             }
             self.text.extend_from_within(place);
         }
-        self.text.push('}');
         self.text.drain(unordered);
-        self.text.push_str(self.end);
     }
 }
 

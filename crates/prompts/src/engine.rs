@@ -1,9 +1,9 @@
 //! The template engine with all that templates could do harm with taken out: no filters, functions, tests, macros or
 //! includes; unknown names are errors; and the work of one rendering is limited.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Object};
 
 use crate::{
     PromptInput,
@@ -17,30 +17,57 @@ use crate::{
 /// some milliseconds.
 const FUEL_MAX: u64 = 100_000;
 
+/// The placeholder of the rule about other people's text, which is a template of its own.
+pub(crate) const DATA_RULE: &str = "data_rule";
+
 /// The words of this program that a template may use, beside the fenced material.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Words<'a> {
-    pub(crate) mark: &'a str,
-    pub(crate) data_rule: &'a str,
-    pub(crate) guidance: &'a str,
-    pub(crate) domain: &'a str,
-    pub(crate) persona: &'a str,
-    pub(crate) answer_kind: &'a str,
-    pub(crate) labels: String,
+#[derive(Debug)]
+pub(crate) struct Words([(&'static str, String); 6]);
+
+impl Words {
+    /// The words for the prompt that `input` becomes.
+    pub(crate) fn new(
+        mark: &str,
+        guidance: &str,
+        domain: &str,
+        persona: &str,
+        input: &PromptInput<'_>,
+    ) -> Arc<Self> {
+        Arc::new(Self([
+            ("mark", mark.to_owned()),
+            ("guidance", guidance.to_owned()),
+            ("domain", domain.to_owned()),
+            ("persona", persona.to_owned()),
+            ("answer_kind", input.answer_kind.name().to_owned()),
+            ("labels", labels(input)),
+        ]))
+    }
+
+    /// Words for the trial of a template.
+    pub(crate) fn sample(input: &PromptInput<'_>) -> Arc<Self> {
+        Self::new("mark", "Guidance.", "General", "an expert", input)
+    }
 }
 
-impl Words<'_> {
-    /// Words for the trial of a template.
-    pub(crate) fn sample(input: &PromptInput<'_>) -> Self {
-        Self {
-            mark: "mark",
-            data_rule: "The rule about data.",
-            guidance: "Guidance.",
-            domain: "General",
-            persona: "an expert",
-            answer_kind: input.answer_kind.name(),
-            labels: labels(input),
+/// What a template looks up by name. A value is made when it is asked for, and most are not.
+#[derive(Debug)]
+struct Names {
+    words: Arc<Words>,
+    /// The placeholders, and whether there is anything to show in the place of each.
+    placeholders: Vec<(&'static str, bool)>,
+}
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        if let Some((_, word)) = self.words.0.iter().find(|(name, _)| *name == key) {
+            return Some(Value::from(word.as_str()));
         }
+        let (name, is_shown) = self.placeholders.iter().find(|(name, _)| *name == key)?;
+        Some(if *is_shown { Value::from(stand_in::of(name)) } else { Value::from("") })
     }
 }
 
@@ -81,28 +108,14 @@ pub(crate) enum Fault {
 pub(crate) fn render(
     environment: &Environment<'_>,
     spec: &TemplateSpec,
-    words: &Words<'_>,
-    blocks: &BTreeMap<&'static str, String>,
+    words: &Arc<Words>,
+    blocks: &BTreeMap<&'static str, &str>,
 ) -> Result<String, Fault> {
-    let mut blocks: BTreeMap<&'static str, &str> =
-        blocks.iter().map(|(name, block)| (*name, block.as_str())).collect();
-    blocks.insert("data_rule", words.data_rule);
-    let own = [
-        ("mark", words.mark),
-        ("guidance", words.guidance),
-        ("domain", words.domain),
-        ("persona", words.persona),
-        ("answer_kind", words.answer_kind),
-        ("labels", &words.labels),
-    ];
-    let stand_ins = blocks
-        .iter()
-        .map(|(name, block)| (*name, if block.is_empty() { String::new() } else { stand_in::of(name) }));
-    let values =
-        Value::from_pairs(own.map(|(name, word)| (name, word.to_owned())).into_iter().chain(stand_ins));
+    let placeholders = blocks.iter().map(|(name, block)| (*name, !block.is_empty())).collect();
+    let values = Value::from_object(Names { words: Arc::clone(words), placeholders });
     let template = environment.get_template(spec.name).map_err(Fault::Engine)?;
     let text = template.render(values).map_err(Fault::Engine)?;
-    let filled = stand_in::fill(text.trim(), &blocks).map_err(Fault::Unfillable)?;
+    let filled = stand_in::fill(text.trim(), blocks).map_err(Fault::Unfillable)?;
     let lost = |name: &&'static str| {
         !filled.shown.contains_key(name) && blocks.get(name).is_some_and(|block| !block.is_empty())
     };

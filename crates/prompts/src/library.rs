@@ -99,18 +99,18 @@ impl CollaborativePromptLibrary {
     ) -> Result<RenderedPrompt, PromptError> {
         let packs = self.packs(domain)?;
         let material = Material::gather(stage, style, input)?;
-        let mut words = Words {
-            mark: material.mark(),
-            guidance: guidance(packs, role_of(stage)),
-            domain: &packs.0.title,
-            persona: packs.0.persona().or(packs.1.persona()).unwrap_or_default(),
-            answer_kind: input.answer_kind.name(),
-            labels: engine::labels(input),
-            ..Words::default()
-        };
-        let blocks = material.values();
+        let words = Words::new(
+            material.mark(),
+            guidance(packs, role_of(stage)),
+            &packs.0.title,
+            packs.0.persona().or(packs.1.persona()).unwrap_or_default(),
+            input,
+        );
+        let values = material.values();
+        let mut blocks: BTreeMap<&'static str, &str> =
+            values.iter().map(|(name, block)| (*name, block.as_str())).collect();
         let rule = self.fill(style, Purpose::DataRule, &words, &blocks)?;
-        words.data_rule = &rule;
+        blocks.insert(engine::DATA_RULE, &rule);
         let system = match style {
             PromptStyle::Full => Purpose::System(stage),
             PromptStyle::Compact => Purpose::SharedSystem,
@@ -162,8 +162,8 @@ impl CollaborativePromptLibrary {
         &self,
         style: PromptStyle,
         purpose: Purpose,
-        words: &Words<'_>,
-        blocks: &BTreeMap<&'static str, String>,
+        words: &Arc<Words>,
+        blocks: &BTreeMap<&'static str, &str>,
     ) -> Result<String, PromptError> {
         let Some(spec) = spec_of(style, purpose) else { return Ok(String::new()) };
         let template = spec.name.to_owned();

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use async_orchestrator_core::{Claim, Defect, PromptRead, PromptStyle, Severity, Stage};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{PromptError, PromptInput, catalog::Data, fence::Fence};
 
@@ -149,27 +149,45 @@ fn proposals<'a>(style: PromptStyle, input: &PromptInput<'a>) -> Vec<Piece<'a>> 
 // reads plain lines better, and there a line break becomes a space.
 fn line(style: PromptStyle, text: &str) -> String {
     match style {
-        PromptStyle::Full => json!(text).to_string(),
+        PromptStyle::Full => json(text),
         PromptStyle::Compact => format!("- {}", text.split_whitespace().collect::<Vec<_>>().join(" ")),
     }
 }
 
+/// Texts and structs of texts always have a form in JSON.
+fn json<T: Serialize + ?Sized>(item: &T) -> String {
+    serde_json::to_string(item).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct ClaimLine<'a> {
+    id: &'a str,
+    text: &'a str,
+    evidence: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DefectLine<'a> {
+    severity: &'a str,
+    quote: &'a str,
+    why: &'a str,
+    fix: Option<&'a str>,
+}
+
 fn claim_line(claim: &Claim) -> String {
-    json!({"id": claim.id, "text": claim.text, "evidence": claim.evidence}).to_string()
+    json(&ClaimLine { id: &claim.id, text: &claim.text, evidence: claim.evidence.as_deref() })
 }
 
 fn defect_line(style: PromptStyle, defect: &Defect) -> String {
+    let Defect { quote, why, fix, .. } = defect;
     let severity = match defect.severity {
         Severity::Minor => "minor",
         Severity::Major => "major",
         Severity::Critical => "critical",
     };
     match style {
-        PromptStyle::Full => {
-            json!({"severity": severity, "quote": defect.quote, "why": defect.why, "fix": defect.fix})
-                .to_string()
-        }
-        PromptStyle::Compact => line(style, &format!("{severity}: {}", defect.why)),
+        PromptStyle::Full => json(&DefectLine { severity, quote, why, fix: fix.as_deref() }),
+        PromptStyle::Compact => line(style, &format!("{severity}: {why}")),
     }
 }
 

@@ -44,7 +44,9 @@ pub(crate) fn is_foreign(c: char) -> bool {
 /// See [`Unfillable`].
 pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, &str>) -> Result<Filled, Unfillable> {
     let known = |is: &dyn Fn(&str) -> bool| blocks.keys().copied().find(|name| is(name));
-    let mut filled = Filled { text: String::new(), shown: BTreeMap::new() };
+    // Each block once, as is usual.
+    let length = text.len() + blocks.values().map(|block| block.len()).sum::<usize>();
+    let mut filled = Filled { text: String::with_capacity(length), shown: BTreeMap::new() };
     let mut rest = text;
     loop {
         let (plain, after) = match rest.split_once(START) {
