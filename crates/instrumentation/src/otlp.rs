@@ -2,6 +2,7 @@
 
 mod config;
 mod encode;
+mod wire;
 
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use bytes::Bytes;
 
 use crate::{
     queue::{Reader, Stamped},
-    spans::{FinishedSpan, SpanTree},
+    spans::SpanTree,
 };
+use encode::Envelope;
 
 pub use config::{InvalidTelemetry, OtlpConfig};
 
@@ -45,13 +47,22 @@ const SENDS_MAX: u32 = 3;
 /// The longest wait between two sends: the queue fills meanwhile.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Spans that wait to be sent, written already.
+#[derive(Default)]
+struct Held {
+    spans: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
 /// Spans of runs on their way to a receiver; a [`Reader`].
 pub struct Otlp {
     config: OtlpConfig,
     post: Box<dyn Post>,
     pause: Box<dyn FnMut(Duration) + Send>,
     tree: SpanTree,
-    held: Vec<FinishedSpan>,
+    envelope: Envelope,
+    held: Held,
     lost: u64,
     said: bool,
 }
@@ -64,26 +75,34 @@ impl Otlp {
         pause: impl FnMut(Duration) + Send + 'static,
     ) -> Self {
         Self {
+            envelope: Envelope::new(&config),
             config,
             post: Box::new(post),
             pause: Box::new(pause),
             tree: SpanTree::default(),
-            held: Vec::new(),
+            held: Held::default(),
             lost: 0,
             said: false,
         }
     }
 
     fn send(&mut self) {
-        while !self.held.is_empty() {
-            let count = self.held.len().min(self.config.batch_max);
-            let body = encode::request(&self.config, self.held.drain(..count));
+        let mut held = std::mem::take(&mut self.held);
+        let mut start = 0;
+        for batch in held.ends.chunks(self.config.batch_max) {
+            let end = batch.last().copied().unwrap_or(start);
+            let body = self.envelope.request(held.spans.get(start..end).unwrap_or_default());
+            start = end;
             match self.deliver(&Bytes::from(body)) {
                 Ok(0) => {}
                 Ok(rejected) => self.complain(rejected, "the receiver did not take them all"),
-                Err(why) => self.complain(count as u64, &why),
+                Err(why) => self.complain(batch.len() as u64, &why),
             }
         }
+        // Their room is used again.
+        held.spans.clear();
+        held.ends.clear();
+        self.held = held;
     }
 
     /// Sends one batch until it is taken or given up. Gives how many spans the receiver rejected.
@@ -127,9 +146,11 @@ impl Otlp {
 
 impl Reader for Otlp {
     fn read(&mut self, event: &Stamped) {
-        let ended = self.tree.read(event);
-        self.held.extend(ended.into_iter().filter(|span| self.config.takes(span)));
-        if self.held.len() >= self.config.batch_max {
+        for span in self.tree.read(event).iter().filter(|span| self.config.takes(span)) {
+            encode::span(&mut self.held.spans, span);
+            self.held.ends.push(self.held.spans.len());
+        }
+        if self.held.ends.len() >= self.config.batch_max {
             self.send();
         }
     }

@@ -1,6 +1,7 @@
 //! From events to spans: deliberation, role, model call, attempt. Pure: events go in, finished spans come out.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
     mem,
     time::{Instant, SystemTime},
@@ -22,7 +23,7 @@ const OPEN_MAX: usize = 256;
 #[non_exhaustive]
 pub enum AttributeValue {
     /// A text.
-    Text(String),
+    Text(Cow<'static, str>),
     /// A whole number.
     Int(i64),
     /// A number.
@@ -90,7 +91,7 @@ struct Open {
 
 type Attributes = Vec<(&'static str, AttributeValue)>;
 
-fn text(value: impl Into<String>) -> AttributeValue {
+fn text(value: impl Into<Cow<'static, str>>) -> AttributeValue {
     AttributeValue::Text(value.into())
 }
 
@@ -142,7 +143,7 @@ impl SpanTree {
             attributes: vec![
                 (semconv::OPERATION, text(semconv::INVOKE_WORKFLOW)),
                 (semconv::WORKFLOW, text("async-orchestrator")),
-                (semconv::RUN, text(run.as_str())),
+                (semconv::RUN, text(run.as_str().to_owned())),
             ],
             events: Vec::new(),
             error: None,
@@ -185,7 +186,7 @@ impl Open {
                 ended.extend(self.end(&format!("{call}#{attempt}"), at, Vec::new(), Some(*cause)));
             }
             (EventKind::RoleFinished { target, usage, served, .. }, Some(call)) => {
-                let mut more = vec![(semconv::RESPONSE_MODEL, text(target.model()))];
+                let mut more = vec![(semconv::RESPONSE_MODEL, text(target.model().to_owned()))];
                 more.extend(usage_attributes(usage));
                 if !served.is_live() {
                     more.push((semconv::SERVED, text(crate::metrics::served(*served))));
@@ -239,7 +240,7 @@ impl Open {
         if !self.spans.contains_key(&role) {
             let attributes = vec![
                 (semconv::OPERATION, text(semconv::INVOKE_AGENT)),
-                (semconv::AGENT, text(seat)),
+                (semconv::AGENT, text(seat.to_owned())),
                 (semconv::STAGE, text(stage.name())),
             ];
             let name = format!("{} {seat}", semconv::INVOKE_AGENT);
@@ -247,7 +248,7 @@ impl Open {
             self.open(role.clone(), span);
         }
         let mut attributes = model_attributes(target);
-        attributes.push((semconv::CALL, text(call)));
+        attributes.push((semconv::CALL, text(call.to_owned())));
         let name = format!("{} {}", semconv::CHAT, target.model());
         let span = self.span(SpanId::of(run, call), SpanId::of(run, &role), name, at, attributes);
         self.open(call.to_owned(), span);
@@ -324,33 +325,35 @@ impl Open {
     /// Notes what happens within a span, or within the run.
     fn happened(&mut self, kind: &EventKind, call: Option<&str>, at: SystemTime) {
         let (name, attributes): (&'static str, Attributes) = match kind {
-            EventKind::AttemptHedged { target, after_ms } => {
-                ("hedge", vec![(semconv::REQUEST_MODEL, text(target.model())), ("after_ms", int(*after_ms))])
-            }
+            EventKind::AttemptHedged { target, after_ms } => (
+                "hedge",
+                vec![(semconv::REQUEST_MODEL, text(target.model().to_owned())), ("after_ms", int(*after_ms))],
+            ),
             EventKind::AttemptWaits { wait_ms, .. } => ("retry", vec![("wait_ms", int(*wait_ms))]),
             EventKind::AttemptRefused { target, cause, .. } => (
                 "refused",
                 vec![
-                    (semconv::REQUEST_MODEL, text(target.model())),
+                    (semconv::REQUEST_MODEL, text(target.model().to_owned())),
                     (semconv::ERROR_TYPE, text(cause.name())),
                 ],
             ),
             EventKind::RoleRestarted { target } => {
-                ("restarted", vec![(semconv::RESPONSE_MODEL, text(target.model()))])
+                ("restarted", vec![(semconv::RESPONSE_MODEL, text(target.model().to_owned()))])
             }
             EventKind::Resumed { calls } => ("resumed", vec![("calls", int(*calls))]),
             EventKind::RoleRecalled { stage, .. } => ("recalled", vec![(semconv::STAGE, text(stage.name()))]),
-            EventKind::Escalated { from, to, .. } => {
-                ("escalated", vec![("from", text(from.as_str())), ("to", text(to.as_str()))])
-            }
+            EventKind::Escalated { from, to, .. } => (
+                "escalated",
+                vec![("from", text(from.as_str().to_owned())), ("to", text(to.as_str().to_owned()))],
+            ),
             EventKind::Decided { winner, rule, .. } => (
                 "decided",
                 vec![
-                    ("winner", text(winner.as_deref().unwrap_or("none"))),
-                    (semconv::RULE, text(rule.as_str())),
+                    ("winner", winner.clone().map_or(text("none"), text)),
+                    (semconv::RULE, text(rule.as_str().to_owned())),
                 ],
             ),
-            EventKind::Alarm { alarm, .. } => ("alarm", vec![("alarm", text(alarm.as_str()))]),
+            EventKind::Alarm { alarm, .. } => ("alarm", vec![("alarm", text(alarm.as_str().to_owned()))]),
             EventKind::NotKept { .. } => ("not_kept", Vec::new()),
             EventKind::SharedStateFailed { .. } => ("shared_state_failed", Vec::new()),
             _ => return,
@@ -375,8 +378,8 @@ fn is_attempt_of(covers: &str, call: &str) -> bool {
 fn model_attributes(target: &ModelRef) -> Attributes {
     vec![
         (semconv::OPERATION, text(semconv::CHAT)),
-        (semconv::PROVIDER, text(target.provider())),
-        (semconv::REQUEST_MODEL, text(target.model())),
+        (semconv::PROVIDER, text(target.provider().to_owned())),
+        (semconv::REQUEST_MODEL, text(target.model().to_owned())),
     ]
 }
 
