@@ -6,7 +6,7 @@ mod wire;
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::{
     queue::{Reader, Stamped},
@@ -53,6 +53,8 @@ struct Held {
     spans: Vec<u8>,
     /// Where each of them ends.
     ends: Vec<usize>,
+    /// The room of the last request.
+    body: BytesMut,
 }
 
 /// Spans of runs on their way to a receiver; a [`Reader`].
@@ -87,16 +89,25 @@ impl Otlp {
     }
 
     fn send(&mut self) {
+        if self.held.ends.is_empty() {
+            return;
+        }
         let mut held = std::mem::take(&mut self.held);
         let mut start = 0;
         for batch in held.ends.chunks(self.config.batch_max) {
             let end = batch.last().copied().unwrap_or(start);
-            let body = self.envelope.request(held.spans.get(start..end).unwrap_or_default());
+            self.envelope.request(held.spans.get(start..end).unwrap_or_default(), &mut held.body);
             start = end;
-            match self.deliver(&Bytes::from(body)) {
+            let body = held.body.split().freeze();
+            match self.deliver(&body) {
                 Ok(0) => {}
                 Ok(rejected) => self.complain(rejected, "the receiver did not take them all"),
                 Err(why) => self.complain(batch.len() as u64, &why),
+            }
+            // A room of this size would else be asked of the system, and given back, each time.
+            if let Ok(mut room) = body.try_into_mut() {
+                room.clear();
+                held.body = room;
             }
         }
         // Their room is used again.

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::BytesMut;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceResponse,
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
@@ -75,18 +76,23 @@ impl Envelope {
         }
     }
 
-    /// The body of a request with `spans`, as [`span`] wrote them.
-    pub(super) fn request(&self, spans: &[u8]) -> Vec<u8> {
+    /// Writes the body of a request with `spans`, as [`span`] wrote them, into `body`, which is empty.
+    pub(super) fn request(&self, spans: &[u8], body: &mut BytesMut) {
         let scoped = self.scope.len() + spans.len();
-        // A key of one byte, the length and what it counts.
-        let resourced = self.resource.len() + 1 + wire::varint_bytes(scoped) + scoped;
-        let mut body = Vec::with_capacity(1 + wire::varint_bytes(resourced) + resourced);
-        wire::delimited(&mut body, field::REQUEST_RESOURCE_SPANS, resourced);
-        body.extend_from_slice(&self.resource);
-        wire::delimited(&mut body, field::RESOURCE_SPANS_SCOPE_SPANS, scoped);
-        body.extend_from_slice(&self.scope);
-        body.extend_from_slice(spans);
-        body
+        let mut around = Vec::new();
+        wire::delimited(&mut around, field::RESOURCE_SPANS_SCOPE_SPANS, scoped);
+        let scope_spans = around.len();
+        wire::delimited(
+            &mut around,
+            field::REQUEST_RESOURCE_SPANS,
+            self.resource.len() + scope_spans + scoped,
+        );
+        let (of_scope, of_resource) = around.split_at(scope_spans);
+        let parts = [of_resource, &*self.resource, of_scope, &*self.scope, spans];
+        body.reserve(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            body.extend_from_slice(part);
+        }
     }
 }
 
@@ -264,7 +270,8 @@ mod tests {
             for one in &spans {
                 span(&mut written, one);
             }
-            let body = Envelope::new(&config).request(&written);
+            let mut body = BytesMut::new();
+            Envelope::new(&config).request(&written, &mut body);
 
             let request = ExportTraceServiceRequest::decode(&*body).unwrap();
             let [ResourceSpans { resource: Some(resource), scope_spans, .. }] = &*request.resource_spans

@@ -24,7 +24,7 @@ fn varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// How many bytes `number` takes as a varint: seven bits each.
-pub(super) const fn varint_bytes(number: usize) -> usize {
+const fn varint_bytes(number: usize) -> usize {
     let bits = usize::BITS - number.leading_zeros();
     if bits == 0 { 1 } else { bits.div_ceil(7) as usize }
 }
