@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_orchestrator_core::{
-    Clock, DecisionRecord, EventSink, Journal, JournalEntry, Observer, Role, RoleDefinition, RunId, RunSetup,
+    Clock, DecisionRecord, EventSink, Journal, Observer, Role, RoleDefinition, RunId, RunSetup, SealedEntry,
     StoreError, Takeover, Unfinished,
 };
 use async_orchestrator_council::{Council, CouncilError, Depth, Fork, InvalidPast, Resumption, RunInputs};
@@ -152,7 +152,7 @@ impl AsyncOrchestrator {
     ///
     /// # Errors
     /// If `entries` are no journal of `run`.
-    pub fn fork(&self, run: &RunId, entries: &[JournalEntry], changed: &[Role]) -> Result<RunStream, Error> {
+    pub fn fork(&self, run: &RunId, entries: &[SealedEntry], changed: &[Role]) -> Result<RunStream, Error> {
         let inner = self.inner();
         let fork = Fork::of(run, entries, changed)
             .map_err(|source| ResumeError::Broken { run: run.clone(), source })?;
@@ -185,8 +185,8 @@ fn resumed(inner: Arc<Inner>, resumption: Resumption, taken: Taken) -> RunStream
     RunStream::new(run, Some(events), work)
 }
 
-fn setup_hash(entries: &[JournalEntry]) -> Option<&str> {
-    match &entries.first()?.body {
+fn setup_hash(entries: &[SealedEntry]) -> Option<&str> {
+    match entries.first()?.body() {
         async_orchestrator_core::JournalBody::Opened { setup, .. } => Some(setup),
         _ => None,
     }
@@ -272,7 +272,7 @@ impl Replayer {
     ///
     /// # Errors
     /// If the journal is none, or the run does not go the way that it tells.
-    pub fn replay(&self, run: &RunId, entries: Vec<JournalEntry>) -> Result<DecisionRecord, ReplayError> {
+    pub fn replay(&self, run: &RunId, entries: Vec<SealedEntry>) -> Result<DecisionRecord, ReplayError> {
         Ok(self.0.replay(run, entries)?)
     }
 
@@ -281,7 +281,7 @@ impl Replayer {
     ///
     /// # Errors
     /// If the journal is none, or nobody could have answered.
-    pub fn revote(&self, run: &RunId, entries: &[JournalEntry]) -> Result<DecisionRecord, ReplayError> {
+    pub fn revote(&self, run: &RunId, entries: &[SealedEntry]) -> Result<DecisionRecord, ReplayError> {
         let fork = Fork::of(run, entries, &[]).map_err(CouncilError::Past)?;
         let clock = TokioClock;
         let events = EventSink::silent(run.clone(), clock.now());

@@ -42,9 +42,24 @@ impl SealedEntry {
         Ok(Self { entry, json, hash })
     }
 
+    /// Reads an entry from the text that was kept of it, which is what its hash covers from here on.
+    ///
+    /// # Errors
+    /// If the text is no entry.
+    pub fn read(json: String) -> Result<Self, serde_json::Error> {
+        let entry = serde_json::from_str(&json)?;
+        let hash = content_hash(json.as_bytes());
+        Ok(Self { entry, json, hash })
+    }
+
     /// The entry.
     pub const fn entry(&self) -> &JournalEntry {
         &self.entry
+    }
+
+    /// What it says.
+    pub const fn body(&self) -> &JournalBody {
+        &self.entry.body
     }
 
     /// Its canonical JSON.
@@ -144,7 +159,7 @@ impl StoreError {
 #[derive(Debug)]
 pub enum Takeover {
     /// It is the caller's now; these are its entries so far.
-    Taken(Vec<JournalEntry>),
+    Taken(Vec<SealedEntry>),
     /// Another process, or another task of this one, is running it.
     Running,
     /// It ended.
@@ -213,7 +228,7 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// If they cannot be read.
-    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError>;
+    async fn entries(&self, run: &RunId) -> Result<Vec<SealedEntry>, StoreError>;
 
     /// The runs that have not ended, oldest first.
     ///

@@ -12,8 +12,8 @@ pub use scripted::{Script, ScriptedProvider};
 
 use crate::{
     CallContext, Capabilities, Completion, CompletionRequest, CompletionStream, DecisionRecord, HistoryStore,
-    Journal, JournalEntry, LlmProvider, Observer, ProviderError, RunId, RunSetup, SealedEntry, StoreError,
-    Takeover, TriageRequest, Unfinished,
+    Journal, LlmProvider, Observer, ProviderError, RunId, RunSetup, SealedEntry, StoreError, Takeover,
+    TriageRequest, Unfinished,
 };
 
 mockall::mock! {
@@ -56,7 +56,7 @@ mockall::mock! {
         async fn keep_setup(&self, hash: &str, setup: &RunSetup) -> Result<(), StoreError>;
         async fn setup(&self, hash: &str) -> Result<Option<RunSetup>, StoreError>;
         async fn claim(&self, run: &RunId) -> Result<Takeover, StoreError>;
-        async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError>;
+        async fn entries(&self, run: &RunId) -> Result<Vec<SealedEntry>, StoreError>;
         async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError>;
         fn leave(&self, run: &RunId);
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
     BudgetLedger, Ceilings, Clock, Deadline, DecisionRecord, EventKind, EventSink, HistoryStore, Journal,
-    JournalBody, JournalEntry, Mode, RunId, RunSummary, TallyRule, TriageDecision, TriageRequest,
+    JournalBody, Mode, RunId, RunSummary, SealedEntry, TallyRule, TriageDecision, TriageRequest,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_tally::Trust;
@@ -245,8 +245,8 @@ impl Council {
     ///
     /// ```
     /// # use async_orchestrator_council::Council;
-    /// # use async_orchestrator_core::{JournalEntry, RunId};
-    /// # fn example(council: &Council, entries: Vec<JournalEntry>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use async_orchestrator_core::{RunId, SealedEntry};
+    /// # fn example(council: &Council, entries: Vec<SealedEntry>) -> Result<(), Box<dyn std::error::Error>> {
     /// let again = council.replay(&RunId::new("019a"), entries)?;
     /// println!("{}", again.log.decision_hash);
     /// # Ok(())
@@ -255,7 +255,7 @@ impl Council {
     ///
     /// # Errors
     /// As for [`Council::resume`].
-    pub fn replay(&self, run: &RunId, entries: Vec<JournalEntry>) -> Result<DecisionRecord, CouncilError> {
+    pub fn replay(&self, run: &RunId, entries: Vec<SealedEntry>) -> Result<DecisionRecord, CouncilError> {
         let (past, beginning) = Past::read(run.as_str(), entries, Rest::Cancelled)?;
         let past = Arc::new(past);
         let started = self.clock.now();

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_orchestrator_core::{JournalBody, JournalEntry, Role, RoleOutcome, RunId, TriageRequest};
+use async_orchestrator_core::{JournalBody, Role, RoleOutcome, RunId, SealedEntry, TriageRequest};
 
 use crate::{InvalidPast, past::Past, past::Rest};
 
@@ -20,11 +20,11 @@ impl Fork {
     ///
     /// # Errors
     /// If `entries` are no journal of that run.
-    pub fn of(run: &RunId, entries: &[JournalEntry], changed: &[Role]) -> Result<Self, InvalidPast> {
+    pub fn of(run: &RunId, entries: &[SealedEntry], changed: &[Role]) -> Result<Self, InvalidPast> {
         let (_, beginning) = Past::read(run.as_str(), entries.to_vec(), Rest::Cancelled)?;
         let of_changed =
             |call: &str| changed.iter().any(|role| call.starts_with(&format!("{}-", role.name())));
-        let calls = entries.iter().filter_map(|entry| match &entry.body {
+        let calls = entries.iter().filter_map(|entry| match entry.body() {
             JournalBody::Arrived { call, prompt_hash, outcome, .. } if !of_changed(call) => {
                 Some((call.clone(), (prompt_hash.clone(), Arc::clone(outcome))))
             }

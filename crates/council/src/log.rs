@@ -82,8 +82,8 @@ impl RunLog {
         let index = chain.entries;
         let stands = self.past.as_ref().and_then(|past| past.entry(index));
         if let Some(stands) = stands {
-            if stands.entry().body != body {
-                return Err(CouncilError::Diverged { index, what: name(&stands.entry().body) });
+            if *stands.body() != body {
+                return Err(CouncilError::Diverged { index, what: name(stands.body()) });
             }
             stands.hash().clone_into(&mut chain.head);
         } else {
@@ -135,7 +135,7 @@ impl RunLog {
     /// What a user's checks said at this place, in a run with a past.
     pub(crate) fn checked(&self) -> Option<Vec<CheckOutcome>> {
         let index = self.chain().entries;
-        match &self.past.as_ref()?.entry(index)?.entry().body {
+        match self.past.as_ref()?.entry(index)?.body() {
             JournalBody::Checked { outcomes } => Some(outcomes.clone()),
             _ => None,
         }

@@ -9,8 +9,7 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    JournalBody, JournalEntry, NotCanonical, RoleOutcome, SealedEntry, Spending, TriageDecision,
-    TriageRequest,
+    JournalBody, RoleOutcome, SealedEntry, Spending, TriageDecision, TriageRequest,
 };
 
 use crate::{CouncilError, log};
@@ -71,39 +70,34 @@ pub enum InvalidPast {
     /// An entry does not follow the one before it.
     #[error("entry {0} of the journal does not follow the one before it")]
     Broken(u64),
-    /// An entry cannot be written again.
-    #[error("an entry of the journal has no canonical form")]
-    NotCanonical(#[source] NotCanonical),
 }
 
 impl Past {
     /// The past that `entries` of the run called `run` tell.
     pub(crate) fn read(
         run: &str,
-        entries: Vec<JournalEntry>,
+        entries: Vec<SealedEntry>,
         rest: Rest,
     ) -> Result<(Self, Beginning), InvalidPast> {
-        let mut sealed = Vec::with_capacity(entries.len());
-        let mut previous = async_orchestrator_core::content_hash(run.as_bytes());
-        for (index, entry) in entries.into_iter().enumerate() {
-            let index = index as u64;
+        let origin = async_orchestrator_core::content_hash(run.as_bytes());
+        let mut previous = origin.as_str();
+        for (index, sealed) in entries.iter().enumerate() {
+            let (index, entry) = (index as u64, sealed.entry());
             if entry.index != index || entry.previous != previous {
                 return Err(InvalidPast::Broken(index));
             }
-            let entry = SealedEntry::seal(entry).map_err(InvalidPast::NotCanonical)?;
-            entry.hash().clone_into(&mut previous);
-            sealed.push(entry);
+            previous = sealed.hash();
         }
-        let beginning = beginning(&sealed).ok_or(InvalidPast::NoBeginning)?;
-        let calls: HashMap<String, u64> = sealed
+        let beginning = beginning(&entries).ok_or(InvalidPast::NoBeginning)?;
+        let calls: HashMap<String, u64> = entries
             .iter()
-            .filter_map(|sealed| match &sealed.entry().body {
+            .filter_map(|sealed| match sealed.body() {
                 JournalBody::Arrived { call, .. } => Some((call.clone(), sealed.entry().index)),
                 _ => None,
             })
             .collect();
         let last_outcome = calls.values().copied().max().unwrap_or_default();
-        let past = Self { calls, entries: sealed, last_outcome, rest, turn: Mutex::default() };
+        let past = Self { calls, entries, last_outcome, rest, turn: Mutex::default() };
         Ok((past, beginning))
     }
 
@@ -133,8 +127,7 @@ impl Past {
     /// The run waits for something that its journal does not tell.
     pub(crate) fn astray(&self) -> CouncilError {
         let index = self.turn().next;
-        let what =
-            self.entry(index).map_or_else(|| String::from("the end"), |one| log::name(&one.entry().body));
+        let what = self.entry(index).map_or_else(|| String::from("the end"), |one| log::name(one.body()));
         CouncilError::Diverged { index, what }
     }
 
@@ -171,7 +164,7 @@ impl Past {
             Poll::Pending
         })
         .await;
-        match &self.entry(turn?)?.entry().body {
+        match self.entry(turn?)?.body() {
             JournalBody::Arrived { prompt_hash, outcome, spent, .. } => Some(Recalled {
                 prompt_hash: prompt_hash.clone(),
                 outcome: Arc::clone(outcome),
@@ -187,7 +180,7 @@ impl Past {
 }
 
 fn beginning(entries: &[SealedEntry]) -> Option<Beginning> {
-    let mut bodies = entries.iter().map(|sealed| &sealed.entry().body);
+    let mut bodies = entries.iter().map(SealedEntry::body);
     let JournalBody::Opened { request, wall_ms, seed, setup } = bodies.next()? else { return None };
     let decision = match bodies.next() {
         Some(JournalBody::Triaged { decision }) => Some(decision.clone()),

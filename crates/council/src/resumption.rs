@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_orchestrator_core::{JournalEntry, RunId, TriageRequest};
+use async_orchestrator_core::{RunId, SealedEntry, TriageRequest};
 
 use crate::{
     InvalidPast,
@@ -22,7 +22,7 @@ impl Resumption {
     ///
     /// # Errors
     /// If `entries` are no journal of it.
-    pub fn read(run: RunId, entries: Vec<JournalEntry>) -> Result<Self, InvalidPast> {
+    pub fn read(run: RunId, entries: Vec<SealedEntry>) -> Result<Self, InvalidPast> {
         let (past, beginning) = Past::read(run.as_str(), entries, Rest::Asked)?;
         Ok(Self { run, past, beginning })
     }

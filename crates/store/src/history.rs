@@ -27,8 +27,8 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    DecisionRecord, HistoryStore, Journal, JournalEntry, RunId, RunSetup, SealedEntry, StoreError, Takeover,
-    TriageRequest, Unfinished, canonical_json,
+    DecisionRecord, HistoryStore, Journal, RunId, RunSetup, SealedEntry, StoreError, Takeover, TriageRequest,
+    Unfinished, canonical_json,
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, config::DbConfig};
@@ -341,7 +341,7 @@ impl Journal for History {
         if entry.entry().index == 0 {
             self.held.take(run);
         }
-        let ends = matches!(entry.entry().body, async_orchestrator_core::JournalBody::Failed { .. });
+        let ends = matches!(entry.body(), async_orchestrator_core::JournalBody::Failed { .. });
         let (name, owner, held) = (run.clone(), self.owner.name().to_owned(), Arc::clone(&self.held));
         let content = self.options.content;
         let append =
@@ -393,7 +393,7 @@ impl Journal for History {
         })
     }
 
-    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError> {
+    async fn entries(&self, run: &RunId) -> Result<Vec<SealedEntry>, StoreError> {
         let run = run.clone();
         let read = move |connection: &Connection| match journal::seq(connection, &run)? {
             Some(seq) => journal::entries(connection, seq),

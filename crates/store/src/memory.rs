@@ -6,8 +6,8 @@ use std::{
 };
 
 use async_orchestrator_core::{
-    DecisionRecord, HistoryStore, Journal, JournalBody, JournalEntry, RunId, RunSetup, SealedEntry,
-    StoreError, Takeover, TriageRequest, Unended, Unfinished,
+    DecisionRecord, HistoryStore, Journal, JournalBody, RunId, RunSetup, SealedEntry, StoreError, Takeover,
+    TriageRequest, Unended, Unfinished,
 };
 use async_trait::async_trait;
 
@@ -61,7 +61,7 @@ impl Journal for MemoryStore {
         let mut kept = self.kept();
         let run = kept.runs.entry(run.clone()).or_default();
         (run.held, run.left) = (true, false);
-        run.ended |= matches!(entry.entry().body, JournalBody::Failed { .. });
+        run.ended |= matches!(entry.body(), JournalBody::Failed { .. });
         run.entries.push(entry);
         Ok(())
     }
@@ -83,15 +83,15 @@ impl Journal for MemoryStore {
             Some(run) if run.held => Takeover::Running,
             Some(run) => {
                 (run.held, run.left) = (true, false);
-                Takeover::Taken(run.entries.iter().map(|sealed| sealed.entry().clone()).collect())
+                Takeover::Taken(run.entries.iter().map(|sealed| SealedEntry::clone(sealed)).collect())
             }
         })
     }
 
-    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, StoreError> {
+    async fn entries(&self, run: &RunId) -> Result<Vec<SealedEntry>, StoreError> {
         let kept = self.kept();
         let entries = kept.runs.get(run).map(|run| run.entries.as_slice()).unwrap_or_default();
-        Ok(entries.iter().map(|sealed| sealed.entry().clone()).collect())
+        Ok(entries.iter().map(|sealed| SealedEntry::clone(sealed)).collect())
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
@@ -104,17 +104,17 @@ impl Journal for MemoryStore {
         if let Some(run) = self.kept().runs.get_mut(run) {
             (run.held, run.left) = (false, true);
             // Its record may be kept by another store.
-            let last = run.entries.last().map(|sealed| &sealed.entry().body);
+            let last = run.entries.last().map(|sealed| sealed.body());
             run.ended |= matches!(last, Some(JournalBody::Closed { .. }));
         }
     }
 }
 
 fn unfinished(id: &RunId, run: &Run) -> Option<Unfinished> {
-    let JournalBody::Opened { request, wall_ms, .. } = &run.entries.first()?.entry().body else {
+    let JournalBody::Opened { request, wall_ms, .. } = run.entries.first()?.body() else {
         return None;
     };
-    let arrived = |sealed: &&Arc<SealedEntry>| matches!(sealed.entry().body, JournalBody::Arrived { .. });
+    let arrived = |sealed: &&Arc<SealedEntry>| matches!(sealed.body(), JournalBody::Arrived { .. });
     Some(Unfinished {
         run: id.clone(),
         began_ms: *wall_ms,

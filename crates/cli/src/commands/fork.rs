@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_orchestrator::{AsyncOrchestrator, History, JournalEntry, Role, RoleDefinition, RunRow};
+use async_orchestrator::{AsyncOrchestrator, History, Role, RoleDefinition, RunRow, SealedEntry};
 
 use super::{replay, stop::Stop};
 use crate::{
@@ -18,7 +18,7 @@ pub(super) async fn run(
     global: &Global,
     store: &Arc<History>,
     row: &RunRow,
-    entries: Vec<JournalEntry>,
+    entries: Vec<SealedEntry>,
     asked: &Replay,
 ) -> Result<(), Failure> {
     let settings = load(global)?.settings;

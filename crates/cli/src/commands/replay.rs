@@ -4,8 +4,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_orchestrator::{
-    DecisionRecord, Filter, History, Journal, JournalBody, JournalEntry, Replayer, RunId, RunRow, RunSetup,
-    RunState, Settings, TallyRule,
+    DecisionRecord, Filter, History, Journal, JournalBody, Replayer, RunId, RunRow, RunSetup, RunState,
+    SealedEntry, Settings, TallyRule,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -55,10 +55,10 @@ pub(super) fn rule_of(word: &str) -> Result<TallyRule, Failure> {
 }
 
 /// The journal of a run and the setup that it began with.
-pub(super) async fn recorded(store: &History, run: &RunId) -> Result<(Vec<JournalEntry>, RunSetup), Failure> {
+pub(super) async fn recorded(store: &History, run: &RunId) -> Result<(Vec<SealedEntry>, RunSetup), Failure> {
     let missing = |what: &str| Failure::new(Exit::Failed, format!("the {what} of run {run} is not kept"));
     let entries = store.entries(run).await.map_err(|error| kept::failed(&error))?;
-    let Some(JournalBody::Opened { setup, .. }) = entries.first().map(|entry| &entry.body) else {
+    let Some(JournalBody::Opened { setup, .. }) = entries.first().map(SealedEntry::body) else {
         return Err(missing("journal"));
     };
     let setup = store.setup(setup).await.map_err(|error| kept::failed(&error))?;
@@ -139,7 +139,7 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
     let mut deciding = JoinSet::new();
     for row in rows.into_iter().filter(|row| row.state == RunState::Done) {
         let entries = store.entries(&row.run).await.map_err(|error| kept::failed(&error))?;
-        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
+        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(SealedEntry::body) else {
             not_kept += 1;
             continue;
         };

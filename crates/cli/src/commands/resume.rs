@@ -4,7 +4,7 @@ use std::{mem::ManuallyDrop, pin::pin, sync::Arc};
 
 use async_orchestrator::{
     AsyncOrchestrator, FileState, History, HistorySettings, Journal, JournalBody, Orchestrated, ResumeUse,
-    RunId, Settings, SharedState as _, Unended, Unfinished,
+    RunId, SealedEntry, Settings, SharedState as _, Unended, Unfinished,
 };
 
 use super::{columns, stop::Stop, words::count};
@@ -120,7 +120,7 @@ async fn finish(
 ) -> Result<Orchestrated, Failure> {
     let entries = store.entries(run).await.map_err(|error| kept::failed(&error))?;
     let mut builder = AsyncOrchestrator::builder().settings(settings.clone());
-    if let Some(JournalBody::Opened { setup, .. }) = entries.first().map(|entry| &entry.body)
+    if let Some(JournalBody::Opened { setup, .. }) = entries.first().map(SealedEntry::body)
         && let Some(setup) = store.setup(setup).await.map_err(|error| kept::failed(&error))?
     {
         builder = builder.made_as(&setup)?;

@@ -48,10 +48,9 @@ async fn follow(store: &History, run: &RunId, watch: &Watch) -> Result<(), Failu
     loop {
         let entries = store.entries(run).await.map_err(|error| kept::failed(&error))?;
         for entry in entries.iter().skip(seen) {
-            let line =
-                if watch.jsonl { serde_json::to_string(entry).unwrap_or_default() } else { told(entry) };
+            let line = if watch.jsonl { entry.json().to_owned() } else { told(entry.entry()) };
             output::line(&line)?;
-            match entry.body {
+            match entry.body() {
                 JournalBody::Closed { .. } => return tell_decision(store, run).await,
                 JournalBody::Failed { .. } => return Ok(()),
                 _ => silent = Duration::ZERO,

@@ -65,10 +65,10 @@ fn proposals_are_fixed_by_their_hashes_before_anyone_reads_them() {
     let record = seated.run().unwrap();
     let entries = seated.entries();
     let revealed =
-        entries.iter().position(|entry| matches!(entry.body, JournalBody::Revealed { .. })).unwrap();
-    let JournalBody::Revealed { commits } = &entries[revealed].body else { unreachable!() };
+        entries.iter().position(|entry| matches!(entry.body(), JournalBody::Revealed { .. })).unwrap();
+    let JournalBody::Revealed { commits } = entries[revealed].body() else { unreachable!() };
     let first_read = entries.iter().position(
-        |entry| matches!(&entry.body, JournalBody::Arrived { call, .. } if call.contains("review")),
+        |entry| matches!(entry.body(), JournalBody::Arrived { call, .. } if call.contains("review")),
     );
     assert!(revealed < first_read.unwrap());
     for (proposal, commit) in record.proposals.iter().zip(commits) {
@@ -125,20 +125,21 @@ fn the_journal_is_a_chain_that_ends_in_the_records_head() {
         let entries = seated.entries();
         let mut previous = content_hash(b"run-1");
         for (index, entry) in entries.iter().enumerate() {
-            assert_eq!((entry.index, &entry.previous), (index as u64, &previous));
-            previous = canonical_hash(entry).unwrap();
+            assert_eq!((entry.entry().index, &entry.entry().previous), (index as u64, &previous));
+            previous = canonical_hash(entry.entry()).unwrap();
         }
         assert_eq!((record.log.events, record.log.head), (entries.len() as u64, previous));
-        let JournalBody::Closed { decision_hash } = &entries.last().unwrap().body else {
+        let JournalBody::Closed { decision_hash } = entries.last().unwrap().body() else {
             panic!("not closed")
         };
         assert_eq!(*decision_hash, record.log.decision_hash);
-        let mut names: Vec<&String> = entries
-            .iter()
-            .filter_map(
-                |entry| if let JournalBody::Arrived { call, .. } = &entry.body { Some(call) } else { None },
-            )
-            .collect();
+        let mut names: Vec<&String> =
+            entries
+                .iter()
+                .filter_map(|entry| {
+                    if let JournalBody::Arrived { call, .. } = entry.body() { Some(call) } else { None }
+                })
+                .collect();
         let count = names.len();
         names.sort();
         names.dedup();

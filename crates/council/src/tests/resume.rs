@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_orchestrator_core::{
-    Cause, ErrorKind, EventKind, JournalBody, JournalEntry, MicroUsd, RunId, StopReason, test_util::Script,
+    Cause, ErrorKind, EventKind, JournalBody, MicroUsd, RunId, SealedEntry, StopReason, test_util::Script,
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
 use async_orchestrator_tally::{Labelled, Trust};
@@ -85,8 +85,8 @@ impl Checker for Picky {
     }
 }
 
-fn calls(entries: &[JournalEntry]) -> BTreeSet<String> {
-    let call = |entry: &JournalEntry| match &entry.body {
+fn calls(entries: &[SealedEntry]) -> BTreeSet<String> {
+    let call = |entry: &SealedEntry| match entry.body() {
         JournalBody::Arrived { call, .. } => Some(call.clone()),
         _ => None,
     };
@@ -114,14 +114,17 @@ fn a_run_goes_on_after_any_entry_and_comes_to_the_same_decision() {
             assert_eq!(twice, Vec::<String>::new(), "{what}, cut at {cut}: paid again");
             // A user's check that had not been journaled may say another thing now.
             let own_words = what == "a result that fails its check"
-                && !entries[..cut].iter().any(|entry| matches!(entry.body, JournalBody::Closed { .. }));
+                && !entries[..cut].iter().any(|entry| matches!(entry.body(), JournalBody::Closed { .. }));
             if !own_words {
                 assert_eq!(resumed.answer, whole.answer, "{what}, cut at {cut}");
                 assert_eq!(resumed.log.decision_hash, whole.log.decision_hash, "{what}, cut at {cut}");
             }
             // What was written again begins where the journal ended.
             let written = again.entries();
-            assert_eq!(written.first().map_or(cut, |entry| usize::try_from(entry.index).unwrap()), cut);
+            assert_eq!(
+                written.first().map_or(cut, |entry| usize::try_from(entry.entry().index).unwrap()),
+                cut
+            );
         }
     }
 }
@@ -159,7 +162,7 @@ fn a_resumed_run_has_the_time_that_was_left() {
     let whole = seated.run().unwrap();
     assert_eq!(whole.stop_reason, StopReason::Deadline);
     let entries = seated.entries();
-    let cut = entries.iter().position(|entry| entry.at_ms > 20_000).unwrap() + 1;
+    let cut = entries.iter().position(|entry| entry.entry().at_ms > 20_000).unwrap() + 1;
     let again = table.seat();
     let resumed = again.resume(&entries[..cut]).unwrap();
     assert_eq!(resumed.stop_reason, StopReason::Deadline);
@@ -215,7 +218,7 @@ fn a_caller_who_goes_away_leaves_a_run_that_can_be_taken_up() {
     assert_eq!(resumed.log.decision_hash, Table::new().record().log.decision_hash);
     let failed = Table::new().fails("proposer", ErrorKind::Unavailable).seat();
     assert!(failed.run().is_err());
-    assert!(matches!(failed.entries().last().unwrap().body, JournalBody::Failed { .. }));
+    assert!(matches!(failed.entries().last().unwrap().body(), JournalBody::Failed { .. }));
 }
 
 #[test]

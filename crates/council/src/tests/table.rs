@@ -13,8 +13,8 @@ use std::{
 
 use async_orchestrator_core::{
     AttemptLimits, CallContext, Capabilities, Clock, CompletionRequest, DecisionRecord, ErrorKind, Event,
-    EventSink, Journal, JournalEntry, LlmProvider, ModeChoice, Observer, Price, Role, RunId, RunSetup,
-    SealedEntry, SeatId, StoreError, Takeover, TallyRule, TriageRequest, Unfinished,
+    EventSink, Journal, LlmProvider, ModeChoice, Observer, Price, Role, RunId, RunSetup, SealedEntry, SeatId,
+    StoreError, Takeover, TallyRule, TriageRequest, Unfinished,
     test_util::{ManualClock, Script, ScriptedProvider},
 };
 use async_orchestrator_prompts::CollaborativePromptLibrary;
@@ -63,7 +63,7 @@ pub(super) struct Seated {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) events: Mutex<Vec<Event>>,
-    pub(super) entries: Mutex<Vec<JournalEntry>>,
+    pub(super) entries: Mutex<Vec<SealedEntry>>,
     pub(super) setups: Mutex<BTreeMap<String, RunSetup>>,
     pub(super) left: Mutex<Vec<RunId>>,
 }
@@ -77,7 +77,7 @@ impl Observer for Seen {
 #[async_trait]
 impl Journal for Seen {
     async fn append(&self, _: &RunId, entry: Arc<SealedEntry>) -> Result<(), StoreError> {
-        self.entries.lock().unwrap().push(entry.entry().clone());
+        self.entries.lock().unwrap().push(SealedEntry::clone(&entry));
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Journal for Seen {
         Ok(Takeover::Taken(self.entries.lock().unwrap().clone()))
     }
 
-    async fn entries(&self, _: &RunId) -> Result<Vec<JournalEntry>, StoreError> {
+    async fn entries(&self, _: &RunId) -> Result<Vec<SealedEntry>, StoreError> {
         Ok(self.entries.lock().unwrap().clone())
     }
 
@@ -367,11 +367,10 @@ impl Seated {
 
     /// Goes on with a run whose journal is `entries`, on fresh models.
     #[track_caller]
-    pub(super) fn resume(&self, entries: &[JournalEntry]) -> Result<DecisionRecord, CouncilError> {
-        // As it comes back from a disk: through JSON.
-        let json = serde_json::to_string(entries).unwrap();
-        let resumption =
-            Resumption::read(self.inputs.run.clone(), serde_json::from_str(&json).unwrap()).unwrap();
+    pub(super) fn resume(&self, entries: &[SealedEntry]) -> Result<DecisionRecord, CouncilError> {
+        // As it comes back from a disk.
+        let entries = entries.iter().map(|entry| SealedEntry::read(entry.json().to_owned()).unwrap());
+        let resumption = Resumption::read(self.inputs.run.clone(), entries.collect()).unwrap();
         self.clock.advance(resumption.elapsed());
         let outcome = play(&self.clock, self.council.resume(resumption, self.inputs.events.clone()));
         assert_eq!(self.running(), 0, "a call is still running");
@@ -395,7 +394,7 @@ impl Seated {
         self.seen.events.lock().unwrap().clone()
     }
 
-    pub(super) fn entries(&self) -> Vec<JournalEntry> {
+    pub(super) fn entries(&self) -> Vec<SealedEntry> {
         self.seen.entries.lock().unwrap().clone()
     }
 }

@@ -220,7 +220,7 @@ pub(super) async fn repeat(times: &str) -> Result<()> {
 async fn setup_of(history: &History) -> Result<RunSetup> {
     let rows = history.list(Filter { limit: 1, ..Filter::default() }).await?;
     let entries = history.entries(&rows.first().context("nothing is kept")?.run).await?;
-    let Some(JournalBody::Opened { setup, .. }) = entries.first().map(|entry| &entry.body) else {
+    let Some(JournalBody::Opened { setup, .. }) = entries.first().map(SealedEntry::body) else {
         anyhow::bail!("the journal has no beginning");
     };
     history.setup(setup).await?.context("the setup is not kept")

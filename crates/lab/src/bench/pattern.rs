@@ -114,7 +114,7 @@ fn vary(outcome: &mut RoleOutcome, dice: &mut SplitMix) -> Result<(Option<u64>, 
 /// A recorded council, which others are made after.
 pub(super) struct Pattern {
     kept: Kept,
-    entries: Vec<JournalEntry>,
+    entries: Vec<SealedEntry>,
     setup_hash: String,
     setup: RunSetup,
 }
@@ -125,7 +125,7 @@ impl Pattern {
         let rows = history.list(Filter::default()).await?;
         let run = &rows.first().context("nothing was kept")?.run;
         let entries = history.entries(run).await?;
-        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(|entry| &entry.body) else {
+        let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(SealedEntry::body) else {
             anyhow::bail!("the journal has no beginning");
         };
         let mut setup = history.setup(hash).await?.context("the setup is not kept")?;
@@ -161,7 +161,7 @@ impl Pattern {
         let (mut cost, mut total_ms) = (Some(0), 0.0);
         let mut previous = content_hash(run.as_str().as_bytes());
         let mut entries = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
+        for entry in self.entries.iter().map(SealedEntry::entry) {
             let mut body = entry.body.clone();
             if let JournalBody::Opened { request, wall_ms, setup, .. } = &mut body {
                 request.clone_from(&kept.request);

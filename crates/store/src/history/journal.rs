@@ -1,6 +1,6 @@
 //! Writes the journal's entries, and answers who may go on with which run.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_orchestrator_core::{
     Attempt, AttemptOutcome, Cause, JournalBody, JournalEntry, ModelRef, RoleOutcome, RunId, RunSetup,
@@ -109,8 +109,8 @@ pub(super) fn write_calls(connection: &Connection, run: &RunId, seq: i64, held: 
     if !are_all {
         let recorded = entries(connection, seq).unwrap_or_default().into_iter();
         let recorded: Vec<_> = recorded
-            .filter_map(|entry| match entry.body {
-                JournalBody::Arrived { call, outcome, .. } => Some((call, outcome)),
+            .filter_map(|sealed| match sealed.body() {
+                JournalBody::Arrived { call, outcome, .. } => Some((call.clone(), Arc::clone(outcome))),
                 _ => None,
             })
             .collect();
@@ -234,7 +234,7 @@ fn spent(connection: &Connection, seq: i64) -> Result<u64, Error> {
 
 /// What became of asking for a run.
 pub(super) enum Asked {
-    Taken(Vec<JournalEntry>),
+    Taken(Vec<SealedEntry>),
     Running,
     Ended,
     Unknown,
@@ -287,9 +287,9 @@ pub(super) fn texts(connection: &Connection, seq: i64) -> Result<Vec<String>, Er
 }
 
 /// The entries of a run.
-pub(super) fn entries(connection: &Connection, seq: i64) -> Result<Vec<JournalEntry>, Error> {
+pub(super) fn entries(connection: &Connection, seq: i64) -> Result<Vec<SealedEntry>, Error> {
     let read = |json: String| {
-        serde_json::from_str(&json)
+        SealedEntry::read(json)
             .map_err(|error| Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
     };
     texts(connection, seq)?.into_iter().map(read).collect()

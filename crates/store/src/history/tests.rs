@@ -7,8 +7,8 @@ mod tampering;
 use std::{fs, time::Duration};
 
 use async_orchestrator_core::{
-    CallContext, Capabilities, CompletionRequest, EventSink, MicroUsd, Mode, ModeChoice, Price, Role, SeatId,
-    Stages, Unended,
+    CallContext, Capabilities, CompletionRequest, EventSink, JournalEntry, MicroUsd, Mode, ModeChoice, Price,
+    Role, SeatId, Stages, Unended,
     test_util::{ManualClock, Script, ScriptedProvider},
 };
 use async_orchestrator_council::{Council, Panel, Quorum, Resumption, RunInputs, Seat};
@@ -230,7 +230,7 @@ fn begun() -> Vec<JournalBody> {
     let place = place();
     let store = filled(&place, 1);
     let entries = on(store.entries(&RunId::new("run-0"))).unwrap();
-    entries.into_iter().take(3).map(|entry| entry.body).collect()
+    entries.into_iter().take(3).map(|entry| entry.body().clone()).collect()
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_kept_run_is_kept_once_and_decides_the_same_again() {
     on(store.keep(&request(), &record)).unwrap();
     assert_eq!(on(store.stats(StatsFilter::default())).unwrap().total.runs, 1);
     let entries = on(store.entries(&record.run_id)).unwrap();
-    let JournalBody::Opened { setup, .. } = &entries[0].body else { panic!("no beginning") };
+    let JournalBody::Opened { setup, .. } = entries[0].body() else { panic!("no beginning") };
     let setup = on(store.setup(setup)).unwrap().unwrap();
     let prompts = CollaborativePromptLibrary::built_in().unwrap();
     let council = Council::of_setup(&setup, prompts, Arc::new(ManualClock::new())).unwrap();
@@ -334,7 +334,7 @@ fn an_interrupted_run_is_taken_over_by_one_process_alone() {
         };
         let mut previous = async_orchestrator_core::content_hash(b"run-9");
         for entry in &entries[..4] {
-            let sealed = seal(entry, &previous);
+            let sealed = seal(entry.entry(), &previous);
             sealed.hash().clone_into(&mut previous);
             on(first.append(&run, Arc::new(sealed))).unwrap();
         }

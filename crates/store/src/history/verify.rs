@@ -352,8 +352,7 @@ pub(super) fn journal_flaw(run: &str, entries: &[String], record: &DecisionRecor
         if !follows {
             return Some(index);
         }
-        if let Some(JournalBody::Closed { decision_hash }) =
-            sealed.as_ref().map(|sealed| &sealed.entry().body)
+        if let Some(JournalBody::Closed { decision_hash }) = sealed.as_ref().map(SealedEntry::body)
             && *decision_hash != record.log.decision_hash
         {
             return Some(index);

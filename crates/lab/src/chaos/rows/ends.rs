@@ -201,7 +201,7 @@ async fn entries(history: &History, run: &RunId) -> Result<BTreeSet<String>, Str
     let entries = history.entries(run).await.map_err(|error| error.to_string())?;
     Ok(entries
         .iter()
-        .filter_map(|entry| match &entry.body {
+        .filter_map(|entry| match entry.body() {
             JournalBody::Arrived { call, .. } => call.split('/').next().map(str::to_owned),
             _ => None,
         })

@@ -8,7 +8,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use async_orchestrator::{JournalBody, JournalEntry, RoleOutcome, RunId, RunSetup};
+use async_orchestrator::{JournalBody, RoleOutcome, RunId, RunSetup, SealedEntry};
 use async_orchestrator_core::{
     CallContext, Capabilities, Clock, Completion, CompletionRequest, CompletionStream, ErrorKind, EventSink,
     LlmProvider, ModelSetup, ProviderError, StreamEvent,
@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use futures_util::stream;
 
 /// The decision's hash.
-pub(super) async fn decide(setup: &RunSetup, entries: &[JournalEntry]) -> Result<String, String> {
-    let Some(JournalBody::Opened { request, seed, .. }) = entries.first().map(|entry| &entry.body) else {
+pub(super) async fn decide(setup: &RunSetup, entries: &[SealedEntry]) -> Result<String, String> {
+    let Some(JournalBody::Opened { request, seed, .. }) = entries.first().map(SealedEntry::body) else {
         return Err(String::from("the journal has no beginning"));
     };
     let replies = Arc::new(Replies::of(entries));
@@ -62,8 +62,8 @@ struct Turn {
 }
 
 impl Replies {
-    fn of(entries: &[JournalEntry]) -> Self {
-        let answered = entries.iter().filter_map(|entry| match &entry.body {
+    fn of(entries: &[SealedEntry]) -> Self {
+        let answered = entries.iter().filter_map(|entry| match entry.body() {
             JournalBody::Arrived { call, outcome, .. } => match &**outcome {
                 RoleOutcome::Answered(completion) => Some((call.clone(), completion.clone())),
                 _ => None,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use async_orchestrator::{Filter, History, Journal, JournalBody, JournalEntry, RunId, RunState};
+use async_orchestrator::{Filter, History, Journal, JournalBody, RunId, RunState, SealedEntry};
 use async_orchestrator_core::Clock;
 use async_orchestrator_resilience::TokioClock;
 use async_orchestrator_simulator::{Distribution, Latency, Persona, Simulator, SimulatorHandle};
@@ -151,12 +151,12 @@ impl<'a> Lane<'a> {
         let sent: Vec<&[u8]> = sent.iter().map(|request| request.body.as_ref()).collect();
         self.tally.paid_again += kills.iter().map(|kill| kill.paid_again(&sent)).sum::<u64>();
         let entries = self.entries(run).await?;
-        let Some(JournalBody::Opened { setup, .. }) = entries.first().map(|entry| &entry.body) else {
+        let Some(JournalBody::Opened { setup, .. }) = entries.first().map(SealedEntry::body) else {
             return Err(format!("run {run} has no journal"));
         };
         let setup = self.history.setup(setup).await.map_err(|error| error.to_string())?;
         let undisturbed = gated::decide(&setup.ok_or("no setup")?, &entries).await?;
-        let Some(JournalBody::Closed { decision_hash }) = entries.last().map(|entry| &entry.body) else {
+        let Some(JournalBody::Closed { decision_hash }) = entries.last().map(SealedEntry::body) else {
             return Err(format!("run {run} was not closed"));
         };
         self.tally.compared += 1;
@@ -165,7 +165,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Notes what had been sent, answered and journaled when the process was killed.
-    async fn note(&mut self, run: &RunId, held: &[JournalEntry]) {
+    async fn note(&mut self, run: &RunId, held: &[SealedEntry]) {
         self.idle().await;
         let stats = self.server.stats();
         let journaled = calls_of(held).values().sum::<u64>();
@@ -203,7 +203,7 @@ impl<'a> Lane<'a> {
         Ok(rows.into_iter().find(|row| row.question == question).map(|row| (row.run, row.state)))
     }
 
-    async fn entries(&self, run: &RunId) -> Result<Vec<JournalEntry>, String> {
+    async fn entries(&self, run: &RunId) -> Result<Vec<SealedEntry>, String> {
         self.history.entries(run).await.map_err(|error| error.to_string())
     }
 
@@ -236,10 +236,10 @@ impl<'a> Lane<'a> {
 }
 
 /// How many calls of each seat a journal holds. Seats have models of their own, called like them.
-fn calls_of(entries: &[JournalEntry]) -> BTreeMap<String, u64> {
+fn calls_of(entries: &[SealedEntry]) -> BTreeMap<String, u64> {
     let mut calls = BTreeMap::new();
     for entry in entries {
-        if let JournalBody::Arrived { call, .. } = &entry.body {
+        if let JournalBody::Arrived { call, .. } = entry.body() {
             let seat = call.split('/').next().unwrap_or_default().to_owned();
             *calls.entry(seat).or_default() += 1;
         }
@@ -250,7 +250,7 @@ fn calls_of(entries: &[JournalEntry]) -> BTreeMap<String, u64> {
 /// What had been sent and journaled when a process was killed.
 struct Kill {
     sent: usize,
-    held: Vec<JournalEntry>,
+    held: Vec<SealedEntry>,
 }
 
 impl Kill {

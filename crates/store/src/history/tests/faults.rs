@@ -45,7 +45,7 @@ fn a_write_that_was_torn_by_a_power_cut_takes_back_itself_and_nothing_before_it(
             assert!(!closed || entries.len() > 5, "a record without its journal");
             // What is left of a journal is an unbroken beginning, which a resumption can stand on.
             for (at, entry) in entries.iter().enumerate() {
-                assert_eq!(entry.index, at as u64);
+                assert_eq!(entry.entry().index, at as u64);
             }
             let free = on(store.unfinished()).unwrap();
             assert_eq!(free.len(), usize::from(!closed && !entries.is_empty()), "cut at {cut}");
@@ -103,7 +103,7 @@ fn a_setup_that_could_not_be_written_is_written_with_the_next_run() {
     other.execute_batch("ROLLBACK").unwrap();
     deliberate(&store, "after");
     let entries = on(store.entries(&RunId::new("after"))).unwrap();
-    let JournalBody::Opened { setup, .. } = &entries[0].body else { panic!("{entries:?}") };
+    let JournalBody::Opened { setup, .. } = entries[0].body() else { panic!("{entries:?}") };
     assert!(on(store.setup(setup)).unwrap().is_some(), "nobody could go on with this run or replay it");
 }
 
