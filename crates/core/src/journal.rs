@@ -47,7 +47,12 @@ impl SealedEntry {
     /// # Errors
     /// If the text is no entry.
     pub fn read(json: String) -> Result<Self, serde_json::Error> {
-        let entry = serde_json::from_str(&json)?;
+        // Quotes within texts are escaped, so this is its kind.
+        let entry = if json.contains("\"entry\":\"arrived\"") {
+            serde_json::from_str::<ArrivedEntry>(&json)?.into()
+        } else {
+            serde_json::from_str(&json)?
+        };
         let hash = content_hash(json.as_bytes());
         Ok(Self { entry, json, hash })
     }
@@ -70,6 +75,32 @@ impl SealedEntry {
     /// The hash of [`SealedEntry::json`]: what the next entry names as its previous one.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+}
+
+/// An entry whose kind is known: most of a journal is such entries, and a kind that stands somewhere within makes serde read all of it twice.
+#[derive(Deserialize)]
+struct ArrivedEntry {
+    index: u64,
+    previous: String,
+    at_ms: u64,
+    body: Arrived,
+}
+
+#[derive(Deserialize)]
+struct Arrived {
+    call: String,
+    prompt_hash: String,
+    outcome: Arc<RoleOutcome>,
+    spent: Spending,
+}
+
+impl From<ArrivedEntry> for JournalEntry {
+    fn from(entry: ArrivedEntry) -> Self {
+        let ArrivedEntry { index, previous, at_ms, body } = entry;
+        let Arrived { call, prompt_hash, outcome, spent } = body;
+        let body = JournalBody::Arrived { call, prompt_hash, outcome, spent };
+        Self { index, previous, at_ms, body }
     }
 }
 
@@ -255,4 +286,33 @@ pub trait HistoryStore: Send + Sync {
     /// # Errors
     /// If it cannot be read.
     async fn record(&self, run: &RunId) -> Result<Option<DecisionRecord>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cause, RoleFailure};
+
+    fn sealed(body: JournalBody) -> SealedEntry {
+        let previous = content_hash(b"run-1");
+        SealedEntry::seal(JournalEntry { index: 3, previous, at_ms: 40, body }).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_is_read_again_whatever_its_kind_is_and_whatever_stands_in_it() {
+        let why = String::from("a model's words: \"entry\":\"arrived\", \"entry\":\"failed\"");
+        let failure = RoleFailure { cause: Cause::Timeout, why: why.clone(), trail: Vec::new() };
+        let arrived = JournalBody::Arrived {
+            call: String::from("critic-1/review"),
+            prompt_hash: content_hash(b"prompt"),
+            outcome: Arc::new(RoleOutcome::Failed(failure)),
+            spent: Spending::default(),
+        };
+        for body in [arrived, JournalBody::Failed { why }, JournalBody::Revealed { commits: Vec::new() }] {
+            let sealed = sealed(body);
+            assert_eq!(SealedEntry::read(sealed.json().to_owned()).unwrap(), sealed);
+            assert_eq!(serde_json::from_str::<JournalEntry>(sealed.json()).unwrap(), *sealed.entry());
+        }
+        assert!(SealedEntry::read(String::from("{\"entry\":\"arrived\"}")).is_err());
+    }
 }
