@@ -6,7 +6,7 @@ use async_orchestrator_core::{
     Attempt, AttemptOutcome, Cause, JournalBody, JournalEntry, ModelRef, RoleOutcome, RunId, RunSetup,
     SealedEntry, Unended, Unfinished, Usage,
 };
-use rusqlite::{Connection, Error, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, params};
 
 use super::{
     Content,
@@ -122,11 +122,32 @@ pub(super) fn write_calls(connection: &Connection, run: &RunId, seq: i64, held: 
         }
     }
     let prices = held.of_run(connection, run, seq)?;
-    arrived.iter().try_for_each(|(call, outcome)| write_call(connection, seq, call, outcome, &prices))
+    let mut inserts = Inserts::prepare(connection)?;
+    arrived.iter().try_for_each(|(call, outcome)| write_call(&mut inserts, seq, call, outcome, &prices))
+}
+
+/// The statements that write calls, looked up once for all calls of a run.
+struct Inserts<'c> {
+    call: CachedStatement<'c>,
+    attempt: CachedStatement<'c>,
+}
+
+impl<'c> Inserts<'c> {
+    fn prepare(connection: &'c Connection) -> Result<Self, Error> {
+        let call = connection.prepare_cached(
+            "INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?;
+        let attempt = connection.prepare_cached(
+            "INSERT INTO attempts (run, call, number, model, began_ms, ended_ms, outcome, why)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        Ok(Self { call, attempt })
+    }
 }
 
 fn write_call(
-    connection: &Connection,
+    inserts: &mut Inserts<'_>,
     seq: i64,
     call: &str,
     outcome: &RoleOutcome,
@@ -151,45 +172,35 @@ fn write_call(
         }
         _ => model.and_then(|model| prices.get(model)).map(|price| price.cost(&usage).0),
     };
-    connection
-        .prepare_cached(
-            "INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            seq,
-            call,
-            seat,
-            role,
-            stage,
-            model.map(ToString::to_string),
-            word,
-            signed(trail.len() as u64),
-            signed(ended.saturating_sub(began)),
-            signed(usage.input_tokens),
-            signed(usage.output_tokens),
-            cost.map(signed)
-        ])?;
+    inserts.call.execute(params![
+        seq,
+        call,
+        seat,
+        role,
+        stage,
+        model.map(ToString::to_string),
+        word,
+        signed(trail.len() as u64),
+        signed(ended.saturating_sub(began)),
+        signed(usage.input_tokens),
+        signed(usage.output_tokens),
+        cost.map(signed)
+    ])?;
     for attempt in trail {
         let word = match attempt.outcome {
             AttemptOutcome::Ok(_) => "ok",
             AttemptOutcome::Failed(cause) => cause.name(),
         };
-        connection
-            .prepare_cached(
-                "INSERT INTO attempts (run, call, number, model, began_ms, ended_ms, outcome, why)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
-                seq,
-                call,
-                attempt.n,
-                attempt.target.to_string(),
-                signed(attempt.started_ms),
-                attempt.ended_ms.map(signed),
-                word,
-                attempt.why
-            ])?;
+        inserts.attempt.execute(params![
+            seq,
+            call,
+            attempt.n,
+            attempt.target.to_string(),
+            signed(attempt.started_ms),
+            attempt.ended_ms.map(signed),
+            word,
+            attempt.why
+        ])?;
     }
     Ok(())
 }

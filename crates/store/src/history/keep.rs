@@ -254,36 +254,22 @@ fn count_calls(
             group.agreed += i64::from(*agreed);
         }
     }
-    groups
-        .into_iter()
-        .try_for_each(|((model, role), group)| count_group(connection, day, domain, &model, &role, group))
-}
-
-fn count_group(
-    connection: &Connection,
-    day: i64,
-    domain: &str,
-    model: &str,
-    role: &str,
-    mut group: Counted,
-) -> Result<(), Error> {
-    let before = connection
-        .prepare_cached(
-            "SELECT latency FROM daily_calls WHERE day = ?1 AND model = ?2 AND role = ?3 AND domain = ?4",
-        )?
-        .query_row(params![day, model, role, domain], |row| row.get::<_, Vec<u8>>(0))
-        .optional()?;
-    group.latency.add_bytes(&before.unwrap_or_default());
-    connection
-        .prepare_cached(
-            "INSERT INTO daily_calls (day, model, role, domain, calls, failed, tokens_in, tokens_out, micro_usd, unpriced,
-                 proposals, won, agreed, latency)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-             ON CONFLICT DO UPDATE SET calls = calls + ?5, failed = failed + ?6, tokens_in = tokens_in + ?7,
-                 tokens_out = tokens_out + ?8, micro_usd = micro_usd + ?9, unpriced = unpriced + ?10,
-                 proposals = proposals + ?11, won = won + ?12, agreed = agreed + ?13, latency = ?14",
-        )?
-        .execute(params![
+    let mut before = connection.prepare_cached(
+        "SELECT latency FROM daily_calls WHERE day = ?1 AND model = ?2 AND role = ?3 AND domain = ?4",
+    )?;
+    let mut add = connection.prepare_cached(
+        "INSERT INTO daily_calls (day, model, role, domain, calls, failed, tokens_in, tokens_out, micro_usd, unpriced,
+             proposals, won, agreed, latency)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+         ON CONFLICT DO UPDATE SET calls = calls + ?5, failed = failed + ?6, tokens_in = tokens_in + ?7,
+             tokens_out = tokens_out + ?8, micro_usd = micro_usd + ?9, unpriced = unpriced + ?10,
+             proposals = proposals + ?11, won = won + ?12, agreed = agreed + ?13, latency = ?14",
+    )?;
+    for ((model, role), mut group) in groups {
+        let key = params![day, model, role, domain];
+        let before = before.query_row(key, |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        group.latency.add_bytes(&before.unwrap_or_default());
+        add.execute(params![
             day,
             model,
             role,
@@ -298,8 +284,9 @@ fn count_group(
             group.won,
             group.agreed,
             group.latency.to_bytes()
-        ])
-        .map(drop)
+        ])?;
+    }
+    Ok(())
 }
 
 fn count_run(connection: &Connection, day: i64, finished: &Finished) -> Result<(), Error> {
