@@ -47,11 +47,9 @@ impl SealedEntry {
     /// # Errors
     /// If the text is no entry.
     pub fn read(json: String) -> Result<Self, serde_json::Error> {
-        // Quotes within texts are escaped, so this is its kind.
-        let entry = if json.contains("\"entry\":\"arrived\"") {
-            serde_json::from_str::<ArrivedEntry>(&json)?.into()
-        } else {
-            serde_json::from_str(&json)?
+        let entry = match serde_json::from_str::<ArrivedEntry>(&json) {
+            Ok(arrived) => arrived.into(),
+            Err(_) => serde_json::from_str(&json)?,
         };
         let hash = content_hash(json.as_bytes());
         Ok(Self { entry, json, hash })
@@ -67,7 +65,7 @@ impl SealedEntry {
         &self.entry.body
     }
 
-    /// Its canonical JSON.
+    /// Its text: canonical JSON as it was sealed, or what was read.
     pub fn json(&self) -> &str {
         &self.json
     }
@@ -78,7 +76,7 @@ impl SealedEntry {
     }
 }
 
-/// An entry whose kind is known: most of a journal is such entries, and a kind that stands somewhere within makes serde read all of it twice.
+/// An arrived call's entry, which most of a journal is. For this one kind nothing is put aside until the kind is known, as serde does for the enum.
 #[derive(Deserialize)]
 struct ArrivedEntry {
     index: u64,
@@ -89,16 +87,24 @@ struct ArrivedEntry {
 
 #[derive(Deserialize)]
 struct Arrived {
+    #[serde(rename = "entry")]
+    _kind: ArrivedKind,
     call: String,
     prompt_hash: String,
     outcome: Arc<RoleOutcome>,
     spent: Spending,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ArrivedKind {
+    Arrived,
+}
+
 impl From<ArrivedEntry> for JournalEntry {
     fn from(entry: ArrivedEntry) -> Self {
         let ArrivedEntry { index, previous, at_ms, body } = entry;
-        let Arrived { call, prompt_hash, outcome, spent } = body;
+        let Arrived { call, prompt_hash, outcome, spent, .. } = body;
         let body = JournalBody::Arrived { call, prompt_hash, outcome, spent };
         Self { index, previous, at_ms, body }
     }
@@ -300,6 +306,14 @@ mod tests {
 
     #[test]
     fn what_was_sealed_is_read_again_whatever_its_kind_is_and_whatever_stands_in_it() {
+        // A caller's schema stands in the first entry as it is.
+        let kind = serde_json::json!({"properties": {"x": {"const": {"entry": "arrived", "call": 1}}}});
+        let opened = JournalBody::Opened {
+            request: TriageRequest::new("Why?").output_schema(kind),
+            wall_ms: 1,
+            seed: 2,
+            setup: String::new(),
+        };
         let why = String::from("a model's words: \"entry\":\"arrived\", \"entry\":\"failed\"");
         let failure = RoleFailure { cause: Cause::Timeout, why: why.clone(), trail: Vec::new() };
         let arrived = JournalBody::Arrived {
@@ -308,7 +322,8 @@ mod tests {
             outcome: Arc::new(RoleOutcome::Failed(failure)),
             spent: Spending::default(),
         };
-        for body in [arrived, JournalBody::Failed { why }, JournalBody::Revealed { commits: Vec::new() }] {
+        let closed = JournalBody::Closed { decision_hash: content_hash(b"decision") };
+        for body in [arrived, opened, closed, JournalBody::Failed { why }] {
             let sealed = sealed(body);
             assert_eq!(SealedEntry::read(sealed.json().to_owned()).unwrap(), sealed);
             assert_eq!(serde_json::from_str::<JournalEntry>(sealed.json()).unwrap(), *sealed.entry());

@@ -53,7 +53,7 @@ struct Held {
     spans: Vec<u8>,
     /// Where each of them ends.
     ends: Vec<usize>,
-    /// The room of the last request.
+    /// Where requests are written: each takes the room of the one before it, which nobody reads any more.
     body: BytesMut,
 }
 
@@ -103,11 +103,6 @@ impl Otlp {
                 Ok(0) => {}
                 Ok(rejected) => self.complain(rejected, "the receiver did not take them all"),
                 Err(why) => self.complain(batch.len() as u64, &why),
-            }
-            // A room of this size would else be asked of the system, and given back, each time.
-            if let Ok(mut room) = body.try_into_mut() {
-                room.clear();
-                held.body = room;
             }
         }
         // Their room is used again.

@@ -3,7 +3,7 @@
 //! The last one cannot be read off the text (a condition may hide a placeholder), so the template is rendered with every
 //! combination of material that its stage can meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_orchestrator_core::{AnswerKind, Claim, Defect, Severity, Stage};
 use minijinja::Environment;
@@ -187,10 +187,8 @@ fn one_trial(
     let about = |name: &'static str, message| {
         problem(line_of_placeholder(text, name), Some(name.to_owned()), message)
     };
-    let values = material.values();
-    let mut blocks: BTreeMap<&'static str, &str> =
-        values.iter().map(|(name, block)| (*name, block.as_str())).collect();
-    blocks.insert(engine::DATA_RULE, "The rule about data.");
+    let mut blocks = material.values();
+    blocks.insert(engine::DATA_RULE, String::from("The rule about data."));
     match engine::render(environment, spec, &Words::sample(input), &blocks) {
         Ok(_) => Ok(()),
         Err(Fault::Engine(error)) => Err(problem(error.line(), None, engine::describe(&error))),

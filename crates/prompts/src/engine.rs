@@ -72,7 +72,7 @@ impl Object for Names {
 }
 
 /// The labels shown, for people: `A`, `A and B`, `A, B and C`.
-pub(crate) fn labels(input: &PromptInput<'_>) -> String {
+fn labels(input: &PromptInput<'_>) -> String {
     let labels: Vec<&str> = input.proposals.iter().map(|proposal| proposal.label).collect();
     match labels.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
@@ -109,7 +109,7 @@ pub(crate) fn render(
     environment: &Environment<'_>,
     spec: &TemplateSpec,
     words: &Arc<Words>,
-    blocks: &BTreeMap<&'static str, &str>,
+    blocks: &BTreeMap<&'static str, String>,
 ) -> Result<String, Fault> {
     let placeholders = blocks.iter().map(|(name, block)| (*name, !block.is_empty())).collect();
     let values = Value::from_object(Names { words: Arc::clone(words), placeholders });

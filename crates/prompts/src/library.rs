@@ -106,11 +106,9 @@ impl CollaborativePromptLibrary {
             packs.0.persona().or(packs.1.persona()).unwrap_or_default(),
             input,
         );
-        let values = material.values();
-        let mut blocks: BTreeMap<&'static str, &str> =
-            values.iter().map(|(name, block)| (*name, block.as_str())).collect();
+        let mut blocks = material.values();
         let rule = self.fill(style, Purpose::DataRule, &words, &blocks)?;
-        blocks.insert(engine::DATA_RULE, &rule);
+        blocks.insert(engine::DATA_RULE, rule);
         let system = match style {
             PromptStyle::Full => Purpose::System(stage),
             PromptStyle::Compact => Purpose::SharedSystem,
@@ -163,7 +161,7 @@ impl CollaborativePromptLibrary {
         style: PromptStyle,
         purpose: Purpose,
         words: &Arc<Words>,
-        blocks: &BTreeMap<&'static str, &str>,
+        blocks: &BTreeMap<&'static str, String>,
     ) -> Result<String, PromptError> {
         let Some(spec) = spec_of(style, purpose) else { return Ok(String::new()) };
         let template = spec.name.to_owned();

@@ -42,10 +42,10 @@ pub(crate) fn is_foreign(c: char) -> bool {
 ///
 /// # Errors
 /// See [`Unfillable`].
-pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, &str>) -> Result<Filled, Unfillable> {
+pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, String>) -> Result<Filled, Unfillable> {
     let known = |is: &dyn Fn(&str) -> bool| blocks.keys().copied().find(|name| is(name));
     // Each block once, as is usual.
-    let length = text.len() + blocks.values().map(|block| block.len()).sum::<usize>();
+    let length = text.len() + blocks.values().map(String::len).sum::<usize>();
     let mut filled = Filled { text: String::with_capacity(length), shown: BTreeMap::new() };
     let mut rest = text;
     loop {

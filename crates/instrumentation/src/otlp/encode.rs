@@ -65,32 +65,25 @@ impl Envelope {
             attributes: vec![pair("semconv", semconv::CONVENTIONS)],
             ..InstrumentationScope::default()
         };
-        let field = |number, message: &[u8]| {
-            let mut field = Vec::new();
-            wire::bytes(&mut field, number, message);
-            field
-        };
-        Self {
-            resource: field(field::RESOURCE_SPANS_RESOURCE, &resource.encode_to_vec()),
-            scope: field(field::SCOPE_SPANS_SCOPE, &scope.encode_to_vec()),
-        }
+        let (mut of_resource, mut of_scope) = (Vec::new(), Vec::new());
+        wire::bytes(&mut of_resource, field::RESOURCE_SPANS_RESOURCE, &resource.encode_to_vec());
+        wire::bytes(&mut of_scope, field::SCOPE_SPANS_SCOPE, &scope.encode_to_vec());
+        Self { resource: of_resource, scope: of_scope }
     }
 
     /// Writes the body of a request with `spans`, as [`span`] wrote them, into `body`, which is empty.
     pub(super) fn request(&self, spans: &[u8], body: &mut BytesMut) {
+        let head = |field, length| {
+            let mut head = Vec::new();
+            wire::delimited(&mut head, field, length);
+            head
+        };
         let scoped = self.scope.len() + spans.len();
-        let mut around = Vec::new();
-        wire::delimited(&mut around, field::RESOURCE_SPANS_SCOPE_SPANS, scoped);
-        let scope_spans = around.len();
-        wire::delimited(
-            &mut around,
-            field::REQUEST_RESOURCE_SPANS,
-            self.resource.len() + scope_spans + scoped,
-        );
-        let (of_scope, of_resource) = around.split_at(scope_spans);
-        let parts = [of_resource, &*self.resource, of_scope, &*self.scope, spans];
-        body.reserve(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
+        let scope_spans = head(field::RESOURCE_SPANS_SCOPE_SPANS, scoped);
+        let resourced = self.resource.len() + scope_spans.len() + scoped;
+        let resource_spans = head(field::REQUEST_RESOURCE_SPANS, resourced);
+        body.reserve(resource_spans.len() + resourced);
+        for part in [&*resource_spans, &*self.resource, &*scope_spans, &*self.scope, spans] {
             body.extend_from_slice(part);
         }
     }

@@ -16,9 +16,10 @@ use super::{
     signed,
 };
 
-/// How many calls of an open run have arrived, in SQL over `runs`. Quotes inside of strings are escaped: the words stand for the kind of the entry alone.
+/// How many calls of an open run have arrived, in SQL over `runs`. Quotes inside of strings are escaped: the words stand for the kind of the entry alone. The
+/// first entry is none, and may hold a caller's schema that says the same.
 pub(super) const CALLS_SO_FAR: &str = "calls_done + (SELECT count(*) FROM entries
-     WHERE entries.id BETWEEN (runs.seq << 20) AND ((runs.seq << 20) | 1048575) AND instr(json, '\"entry\":\"arrived\"') > 0)";
+     WHERE entries.id BETWEEN ((runs.seq << 20) | 1) AND ((runs.seq << 20) | 1048575) AND instr(json, '\"entry\":\"arrived\"') > 0)";
 
 /// Adds an entry; the first one makes the run.
 pub(super) fn append(

@@ -365,6 +365,22 @@ fn an_interrupted_run_is_taken_over_by_one_process_alone() {
 }
 
 #[test]
+fn a_schema_that_a_caller_asks_for_is_not_counted_as_a_call() {
+    let place = place();
+    let opened = on(filled(&place, 1).entries(&RunId::new("run-0"))).unwrap().swap_remove(0);
+    let mut opened = opened.entry().clone();
+    let run = RunId::new("run-9");
+    async_orchestrator_core::content_hash(b"run-9").clone_into(&mut opened.previous);
+    let JournalBody::Opened { request, .. } = &mut opened.body else { panic!("{opened:?}") };
+    // It stands in the entry as it is, with the words that an arrived call has.
+    request.output_schema = Some(serde_json::json!({"const": {"entry": "arrived"}}));
+    let store = place.open();
+    on(store.append(&run, Arc::new(SealedEntry::seal(opened).unwrap()))).unwrap();
+    let unfinished = on(store.unfinished()).unwrap();
+    assert_eq!((&unfinished[0].run, unfinished[0].calls), (&run, 0));
+}
+
+#[test]
 fn a_run_whose_caller_left_is_left() {
     let place = place();
     let store = Arc::new(place.open());

@@ -140,7 +140,7 @@ fn copy(error: &Error) -> Error {
 /// What fails takes back what it did, and nothing of the others'.
 fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
     let Place { connection, is_first } = place;
-    if is_first || connection.is_autocommit() {
+    if is_first {
         return work(connection);
     }
     execute(connection, "SAVEPOINT apart")?;
@@ -182,8 +182,8 @@ fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) {
     let mut answers = Vec::new();
     let committed = match execute(connection, "BEGIN IMMEDIATE") {
         Ok(()) => {
-            let ended = all(connection, first, receiver, &mut answers);
-            ended.and_then(|worth| execute(connection, worth.word()))
+            let end = all(connection, first, receiver, &mut answers);
+            end.and_then(|end| execute(connection, end))
         }
         Err(error) => {
             // Whoever waits now has waited for the other process too.
@@ -200,28 +200,14 @@ fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) {
     }
 }
 
-/// How a transaction ends that is still there.
-enum Worth {
-    Kept,
-    Nothing,
-}
-
-impl Worth {
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Kept => "COMMIT",
-            Self::Nothing => "ROLLBACK",
-        }
-    }
-}
-
-/// Does `first` and what waits after it, one after the other, until nothing waits. An error says that the transaction is gone.
+/// Does `first` and what waits after it, one after the other, until nothing waits. Gives the statement that the transaction shall end with; an error says that it is
+/// gone.
 fn all(
     connection: &Connection,
     first: Job,
     receiver: &Receiver<Job>,
     answers: &mut Vec<Answer>,
-) -> Result<Worth, Error> {
+) -> Result<&'static str, Error> {
     let (mut next, mut is_first) = (Some(first), true);
     while let Some(job) = next {
         let done = job(Some(Place { connection, is_first }));
@@ -232,13 +218,13 @@ fn all(
             }
             // Nothing stands before it and nothing was done after it: all of the transaction is its own.
             if is_first {
-                return Ok(Worth::Nothing);
+                return Ok("ROLLBACK");
             }
         }
         is_first = false;
         next = if answers.len() < BATCH_MAX { receiver.try_recv().ok() } else { None };
     }
-    Ok(Worth::Kept)
+    Ok("COMMIT")
 }
 
 fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
