@@ -80,9 +80,9 @@ impl Latencies {
 
     /// Adds the histogram that [`Latencies::to_bytes`] wrote.
     pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
-        let mut numbers = numbers(bytes);
+        let mut bytes = bytes.iter();
         let mut bucket = 0_usize;
-        while let (Some(step), Some(count)) = (numbers.next(), numbers.next()) {
+        while let (Some(step), Some(count)) = (take(&mut bytes), take(&mut bytes)) {
             bucket = bucket.saturating_add(usize::try_from(step).unwrap_or(usize::MAX));
             self.count_in(bucket, count);
         }
@@ -120,19 +120,17 @@ fn put(mut number: u64, bytes: &mut Vec<u8>) {
     }
 }
 
-fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    let mut bytes = bytes.iter();
-    std::iter::from_fn(move || {
-        let mut number = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = bytes.next()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
+fn take(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
+    let (mut number, mut shift) = (0, 0);
+    while shift < 63 {
+        let byte = bytes.next()?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
         }
-        None
-    })
+        shift += 7;
+    }
+    None
 }
 
 #[cfg(test)]

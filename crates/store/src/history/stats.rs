@@ -242,11 +242,20 @@ fn calls(connection: &Connection, filter: &StatsFilter, stats: &mut Stats) -> Re
          FROM daily_calls WHERE {wanted}"
     ))?;
     // Days and fields are many, seats are few: the histograms of many rows are added once, those of few twice more.
-    let mut seats: BTreeMap<(String, String), CallFigures> = BTreeMap::new();
+    let mut seats: BTreeMap<String, BTreeMap<String, CallFigures>> = BTreeMap::new();
     let mut rows = select.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
         let count = |at: usize| Ok::<_, Error>(row.get::<_, i64>(at)?.unsigned_abs());
-        let figures = seats.entry((row.get(0)?, row.get(1)?)).or_default();
+        let (model, role) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
+        // Names are copied where they are new.
+        let roles = match seats.get_mut(model) {
+            Some(roles) => roles,
+            None => seats.entry(model.to_owned()).or_default(),
+        };
+        let figures = match roles.get_mut(role) {
+            Some(figures) => figures,
+            None => roles.entry(role.to_owned()).or_default(),
+        };
         figures.calls += count(2)?;
         figures.failed += count(3)?;
         figures.tokens_in += count(4)?;
@@ -258,10 +267,12 @@ fn calls(connection: &Connection, filter: &StatsFilter, stats: &mut Stats) -> Re
         figures.agreed += count(10)?;
         figures.latency.add_bytes(row.get_ref(11)?.as_blob()?);
     }
-    for ((model, role), figures) in seats {
-        stats.by_model.entry(model.clone()).or_default().add(&figures);
-        stats.by_role.entry(role.clone()).or_default().add(&figures);
-        stats.by_model_and_role.insert(format!("{model} {role}"), figures);
+    for (model, roles) in seats {
+        for (role, figures) in roles {
+            stats.by_model.entry(model.clone()).or_default().add(&figures);
+            stats.by_model_and_role.insert(format!("{model} {role}"), figures.clone());
+            stats.by_role.entry(role).or_default().add(&figures);
+        }
     }
     Ok(())
 }
