@@ -5,6 +5,8 @@
 
 mod bundle;
 mod chain;
+mod connect;
+mod count;
 mod held;
 mod journal;
 mod keep;
@@ -23,7 +25,6 @@ mod worker;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use async_orchestrator_core::{
@@ -31,55 +32,27 @@ use async_orchestrator_core::{
     Unfinished, canonical_json,
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::Connection;
 
 use crate::{
     file::{self, OpenError},
     schema::Unusable,
 };
-use held::Held;
+use connect::{BUSY_MAX, connect};
+use held::{Counting, Held};
 use journal::Asked;
 use owner::Owner;
-use schema::HISTORY;
-use worker::{Kind, WHAT, Worker};
+use worker::{Kind, Turn, WHAT, Worker};
 
 pub use bundle::{BUNDLE_SCHEMA, BundleError, verify_bundle};
 pub use chain::HistoryHead;
+pub use connect::{HistoryOptions, Sync};
 pub use latency::Latencies;
 pub use prune::PruneReport;
 pub use redact::Content;
 pub use rows::{Filter, Found, RunRow, RunState, SearchOrder};
 pub use stats::{Calibration, CalibrationBin, CallFigures, RunFigures, Stats, StatsFilter};
 pub use verify::{Flaw, FlawKind, Verification, VerifyScope};
-
-/// What a write waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
-    /// The disk: a power cut takes nothing that was answered.
-    #[default]
-    Full,
-    /// The operating system: a killed process loses nothing, a power cut may take the last moments.
-    Normal,
-    /// Nothing: a power cut may damage the file. For files that may be lost.
-    Off,
-}
-
-/// How a history is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HistoryOptions {
-    /// What a write waits for.
-    pub sync: Sync,
-    /// How much of what was said is kept.
-    pub content: Content,
-    /// How large the file may become, in MiB; beyond it nothing is kept until something was pruned. Unset, the disk is the limit.
-    pub mib_max: Option<u32>,
-}
-
-/// The bytes of a page of the file.
-const PAGE_BYTES: i64 = 4_096;
-
-/// How long a writer waits for another process's transaction.
-const BUSY_MAX: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5_000 });
 
 /// Journal and history in one file, which several processes may use at once.
 ///
@@ -118,14 +91,19 @@ impl History {
         chain::begin(&writing, owner.mark()).map_err(refused)?;
         owner::sweep(path, &journal::owners(&writing).map_err(refused)?);
         reading.pragma_update(None, "query_only", true).map_err(refused)?;
-        Ok(Self {
+        let is_behind = count::is_behind(&reading).map_err(refused)?;
+        let history = Self {
             path: path.to_owned(),
             options,
             owner,
             held: Arc::default(),
             writer: Worker::start(Kind::Writer, writing).map_err(unusable)?,
             reader: Worker::start(Kind::Reader, reading).map_err(unusable)?,
-        })
+        };
+        if is_behind {
+            history.count(count::rest);
+        }
+        Ok(history)
     }
 
     /// The file.
@@ -160,6 +138,7 @@ impl History {
         limit: u32,
     ) -> Result<Vec<RunRow>, StoreError> {
         let words = words.to_owned();
+        self.counted().await;
         self.reader.ask(move |connection| rows::search(connection, &words, order, limit)).await
     }
 
@@ -194,6 +173,7 @@ impl History {
     /// # Errors
     /// If the file cannot be read.
     pub async fn stats(&self, filter: StatsFilter) -> Result<Stats, StoreError> {
+        self.counted().await;
         self.reader.ask(move |connection| stats::stats(connection, &filter)).await
     }
 
@@ -234,9 +214,9 @@ impl History {
     /// # Errors
     /// If the file cannot be written.
     pub async fn prune(&self, before_ms: u64, now_ms: u64, pack: Pack) -> Result<PruneReport, StoreError> {
-        let path = self.path.clone();
-        let report =
-            self.writer.ask(move |connection| prune::prune(connection, &path, before_ms, now_ms)).await?;
+        let (path, held) = (self.path.clone(), Arc::clone(&self.held));
+        let prune = move |connection: &Connection| prune::prune(connection, &path, before_ms, now_ms, &held);
+        let report = self.writer.ask(prune).await?;
         if pack == Pack::Now {
             let path = self.path.clone();
             // Outside of any transaction, so on a connection of its own.
@@ -273,7 +253,21 @@ impl History {
             let runs = Arc::new(runs);
             let (told, holding) = (Arc::clone(&runs), Arc::clone(&held));
             let write = move |connection: &Connection| journal::leave(connection, &runs, &owner, &holding);
-            self.writer.tell(write, move || held.have_left(&told));
+            self.writer.tell(Turn::Beside, write, move || held.have_left(&told));
+        }
+    }
+
+    /// Has the writer count runs that were kept, as `work` does, when their callers are answered. What comes to nothing is made up for with the next
+    /// run, at the latest when the file is opened again.
+    fn count(&self, work: impl FnOnce(&Connection, &Held) -> Result<(), rusqlite::Error> + Send + 'static) {
+        let (held, counting) = (Arc::clone(&self.held), Counting::begin(&self.held));
+        self.writer.tell(Turn::After, move |connection| work(connection, &held), move || counting.done());
+    }
+
+    /// Waits until what was kept here is counted, or cannot be.
+    async fn counted(&self) {
+        if self.held.is_counting() {
+            let _ = self.writer.ask(|_| Ok(())).await;
         }
     }
 }
@@ -307,32 +301,6 @@ pub enum Pack {
     Later,
     /// The file is rewritten without it.
     Now,
-}
-
-fn connect(path: &Path, options: HistoryOptions) -> Result<Connection, Unusable> {
-    let synchronous = match options.sync {
-        Sync::Full => "full",
-        Sync::Normal => "normal",
-        Sync::Off => "off",
-    };
-    let pragmas = |connection: &Connection| {
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        // What a policy lets go is not to stand in free parts of the file.
-        connection.pragma_update(None, "secure_delete", options.content != Content::Full)?;
-        connection.pragma_update(None, "cache_size", -16_384)?;
-        connection.pragma_update(None, "mmap_size", 256 << 20)
-    };
-    let connection = file::connect(path, HISTORY, pragmas)?;
-    if let Some(mib) = options.mib_max {
-        let pages = i64::from(mib.max(1)) * (1 << 20) / PAGE_BYTES;
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    connection.busy_timeout(BUSY_MAX)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // Plans do not depend on what is bound: a range of keys would else be planned anew each time.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    Ok(connection)
 }
 
 #[async_trait]
@@ -419,8 +387,13 @@ impl HistoryStore for History {
         let unwritable =
             |error: serde_json::Error| StoreError::new("the record cannot be written", Some(Box::new(error)));
         let finished = keep::Finished::new(request, record, self.options.content).map_err(unwritable)?;
-        let held = Arc::clone(&self.held);
-        self.writer.ask(move |connection| keep::keep(connection, &finished, &held)).await?;
+        let (finished, held) = (Arc::new(finished), Arc::clone(&self.held));
+        let counted = Arc::clone(&finished);
+        let kept = self.writer.hand(move |connection| keep::keep(connection, &finished, &held));
+        if self.options.content == Content::Full {
+            self.count(move |connection, held| count::one(connection, &counted, held));
+        }
+        kept.await?;
         self.held.let_go(&record.run_id);
         Ok(())
     }

@@ -130,7 +130,7 @@ pub(super) fn append(
 /// The body of the record of `run`, where it is kept.
 pub(super) fn body(connection: &Connection, run: &str) -> Result<Option<String>, Error> {
     let mut select = connection.prepare_cached(
-        "SELECT body FROM chain WHERE run = ?1 AND kind = 'record' ORDER BY position DESC LIMIT 1",
+        "SELECT body FROM chain WHERE position = (SELECT position FROM runs WHERE id = ?1) AND run = ?1 AND kind = 'record'",
     )?;
     select.query_row([run], |row| row.get::<_, Option<String>>(0)).optional().map(Option::flatten)
 }

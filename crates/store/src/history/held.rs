@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use async_orchestrator_core::{ModelRef, Price, RoleOutcome, RunId, RunSetup};
@@ -18,6 +21,35 @@ pub(super) struct Held {
     prices: Mutex<HashMap<String, Arc<Prices>>>,
     setups: Mutex<HashMap<RunId, Arc<Prices>>>,
     calls: Mutex<HashMap<RunId, Calls>>,
+    /// Countings that were handed to the writer and are not done.
+    counting: AtomicUsize,
+    /// Whether one of them came to nothing.
+    behind: AtomicBool,
+}
+
+/// A counting of runs that were kept; dropped before it is done, it is to be made up for.
+pub(super) struct Counting {
+    held: Arc<Held>,
+    done: bool,
+}
+
+impl Counting {
+    pub(super) fn begin(held: &Arc<Held>) -> Self {
+        held.counting.fetch_add(1, Ordering::AcqRel);
+        Self { held: Arc::clone(held), done: false }
+    }
+
+    /// Notes that it is on the disk.
+    pub(super) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.held.behind.fetch_or(!self.done, Ordering::AcqRel);
+        self.held.counting.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The calls of a run whose outcomes arrived in this process. Their rows are written when the run ends: a page or two for each entry is most of what a
@@ -71,6 +103,16 @@ impl Held {
     pub(super) fn forget(&self, run: &RunId) {
         self.setups.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         self.calls().remove(run);
+    }
+
+    /// Whether the writer has runs to count.
+    pub(super) fn is_counting(&self) -> bool {
+        self.counting.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether a counting came to nothing since this was asked last.
+    pub(super) fn take_behind(&self) -> bool {
+        self.behind.swap(false, Ordering::AcqRel)
     }
 
     fn calls(&self) -> MutexGuard<'_, HashMap<RunId, Calls>> {

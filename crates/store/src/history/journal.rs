@@ -9,10 +9,10 @@ use async_orchestrator_core::{
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, params};
 
 use super::{
-    Content,
+    Content, count,
     held::{Calls, Held, Leaving, Prices},
     keep, owner, redact,
-    schema::{self, ENTRIES_OF_RUN},
+    schema::{self, OF_RUN},
     signed,
 };
 
@@ -75,14 +75,15 @@ pub(super) fn append(
                     "UPDATE runs SET state = 'failed', owner = NULL, why = ?2, ended_ms = began_ms + ?3 WHERE seq = ?1",
                 )?
                 .execute(params![seq, why, signed(entry.at_ms)])?;
-            write_calls(connection, run, seq, held)?;
+            let prices = held.of_run(connection, run, seq)?;
+            write_calls(connection, seq, &held.calls_of(run), &prices)?;
             connection
-                .prepare_cached(
-                    "UPDATE runs SET calls = (SELECT count(*) FROM calls WHERE run = ?1) WHERE seq = ?1",
-                )?
+                .prepare_cached(&format!(
+                    "UPDATE runs SET calls = (SELECT count(*) FROM calls WHERE {OF_RUN}) WHERE seq = ?1"
+                ))?
                 .execute([seq])?;
-            let unpriced = has_cost_unknown(connection, seq, &*held.of_run(connection, run, seq)?)?;
-            keep::failed(connection, seq, spent(connection, seq)?, unpriced)?;
+            let unpriced = has_cost_unknown(connection, seq, &prices)?;
+            count::failed(connection, seq, spent(connection, seq)?, unpriced)?;
         }
         _ => {}
     }
@@ -90,11 +91,9 @@ pub(super) fn append(
     if content == Content::Off || (ended && content == Content::Hash) {
         return if ended { keep::forget_entries(connection, seq) } else { Ok(()) };
     }
-    let id = schema::entry_id(seq, entry.index)
-        .ok_or_else(|| Error::ToSqlConversionFailure("a journal of more than a million entries".into()))?;
     connection
         .prepare_cached("INSERT INTO entries (id, json) VALUES (?1, ?2)")?
-        .execute(params![id, sealed.json()])
+        .execute(params![schema::key(seq, entry.index)?, sealed.json()])
         .map(drop)
 }
 
@@ -104,52 +103,74 @@ pub(super) fn seq(connection: &Connection, run: &RunId) -> Result<Option<i64>, E
     select.query_row([run.as_str()], |row| row.get(0)).optional()
 }
 
-/// Writes the rows of a run's calls and attempts, when it ends. Where other processes saw a part of them, the journal tells them all.
-pub(super) fn write_calls(connection: &Connection, run: &RunId, seq: i64, held: &Held) -> Result<(), Error> {
-    let Calls { are_all, mut arrived } = held.calls_of(run);
-    if !are_all {
+/// Writes the rows of a run's calls and attempts, when it has ended. Where other processes saw a part of them, the journal tells them all.
+pub(super) fn write_calls(
+    connection: &Connection,
+    seq: i64,
+    calls: &Calls,
+    prices: &Prices,
+) -> Result<(), Error> {
+    let recorded: Vec<_> = if calls.are_all {
+        Vec::new()
+    } else {
         let recorded = entries(connection, seq).unwrap_or_default().into_iter();
-        let recorded: Vec<_> = recorded
+        recorded
             .filter_map(|sealed| match sealed.body() {
                 JournalBody::Arrived { call, outcome, .. } => Some((call.clone(), Arc::clone(outcome))),
                 _ => None,
             })
-            .collect();
-        if !recorded.is_empty() {
-            arrived = recorded;
-            for table in ["calls", "attempts"] {
-                connection.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [seq])?;
-            }
-        }
+            .collect()
+    };
+    if !recorded.is_empty() {
+        forget_calls(connection, seq)?;
     }
-    let prices = held.of_run(connection, run, seq)?;
-    let mut inserts = Inserts::prepare(connection)?;
-    arrived.iter().try_for_each(|(call, outcome)| write_call(&mut inserts, seq, call, outcome, &prices))
+    let arrived = if recorded.is_empty() { &calls.arrived } else { &recorded };
+    let mut inserts = Inserts::prepare(connection, seq)?;
+    arrived.iter().try_for_each(|(call, outcome)| write_call(&mut inserts, call, outcome, prices))
+}
+
+/// Lets the rows of a run's calls and attempts go.
+pub(super) fn forget_calls(connection: &Connection, seq: i64) -> Result<(), Error> {
+    for table in ["calls", "attempts"] {
+        connection.prepare_cached(&format!("DELETE FROM {table} WHERE {OF_RUN}"))?.execute([seq])?;
+    }
+    Ok(())
 }
 
 /// The statements that write calls, looked up once for all calls of a run.
 struct Inserts<'c> {
+    seq: i64,
     call: CachedStatement<'c>,
     attempt: CachedStatement<'c>,
+    /// The numbers of the next call and the next attempt.
+    next: (u64, u64),
 }
 
 impl<'c> Inserts<'c> {
-    fn prepare(connection: &'c Connection) -> Result<Self, Error> {
+    fn prepare(connection: &'c Connection, seq: i64) -> Result<Self, Error> {
         let call = connection.prepare_cached(
-            "INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
+            "INSERT INTO calls (id, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
         let attempt = connection.prepare_cached(
-            "INSERT INTO attempts (run, call, number, model, began_ms, ended_ms, outcome, why)
+            "INSERT INTO attempts (id, call, number, model, began_ms, ended_ms, outcome, why)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
-        Ok(Self { call, attempt })
+        // Rows that another process wrote stand before these.
+        let after = |table: &str| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT coalesce(max(id) & 1048575, -1) + 1 FROM {table} WHERE {OF_RUN}"
+                ))?
+                .query_row([seq], |row| row.get::<_, i64>(0))
+        };
+        let next = (after("calls")?.unsigned_abs(), after("attempts")?.unsigned_abs());
+        Ok(Self { seq, call, attempt, next })
     }
 }
 
 fn write_call(
     inserts: &mut Inserts<'_>,
-    seq: i64,
     call: &str,
     outcome: &RoleOutcome,
     prices: &Prices,
@@ -174,7 +195,7 @@ fn write_call(
         _ => model.and_then(|model| prices.get(model)).map(|price| price.cost(&usage).0),
     };
     inserts.call.execute(params![
-        seq,
+        schema::key(inserts.seq, inserts.next.0)?,
         call,
         seat,
         role,
@@ -187,13 +208,14 @@ fn write_call(
         signed(usage.output_tokens),
         cost.map(signed)
     ])?;
+    inserts.next.0 += 1;
     for attempt in trail {
         let word = match attempt.outcome {
             AttemptOutcome::Ok(_) => "ok",
             AttemptOutcome::Failed(cause) => cause.name(),
         };
         inserts.attempt.execute(params![
-            seq,
+            schema::key(inserts.seq, inserts.next.1)?,
             call,
             attempt.n,
             attempt.target.to_string(),
@@ -202,6 +224,7 @@ fn write_call(
             word,
             attempt.why
         ])?;
+        inserts.next.1 += 1;
     }
     Ok(())
 }
@@ -218,10 +241,10 @@ fn may_cost_unknown(attempt: &Attempt, prices: &Prices) -> bool {
 /// Whether a part of what a run cost is not known: of an answer, or of an attempt that failed, also beside one that was answered.
 fn has_cost_unknown(connection: &Connection, seq: i64, prices: &Prices) -> Result<bool, Error> {
     let of_calls: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM calls WHERE run = ?1 AND micro_usd IS NULL)")?
+        .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM calls WHERE {OF_RUN} AND micro_usd IS NULL)"))?
         .query_row([seq], |row| row.get(0))?;
-    let mut select =
-        connection.prepare_cached("SELECT model, outcome FROM attempts WHERE run = ?1 AND number > 0")?;
+    let mut select = connection
+        .prepare_cached(&format!("SELECT model, outcome FROM attempts WHERE {OF_RUN} AND number > 0"))?;
     let attempts = select.query_map([seq], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let attempts = attempts.collect::<Result<Vec<_>, Error>>()?;
     let is_priced = |model: &str| model.parse::<ModelRef>().is_ok_and(|model| prices.contains_key(&model));
@@ -232,7 +255,7 @@ fn has_cost_unknown(connection: &Connection, seq: i64, prices: &Prices) -> Resul
 /// What a run had spent by its last arrival in micro-dollars, attempts that came to nothing included; 0 where no content is kept.
 fn spent(connection: &Connection, seq: i64) -> Result<u64, Error> {
     let mut select =
-        connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id DESC"))?;
+        connection.prepare_cached(&format!("SELECT json FROM entries WHERE {OF_RUN} ORDER BY id DESC"))?;
     let entries = select.query_map([seq], |row| row.get::<_, String>(0))?;
     for json in entries {
         if let Ok(JournalEntry { body: JournalBody::Arrived { spent, .. }, .. }) =
@@ -294,7 +317,8 @@ pub(super) fn leave(connection: &Connection, runs: &Leaving, own: &str, held: &H
 
 /// The entries of a run as they were written, in their order.
 pub(super) fn texts(connection: &Connection, seq: i64) -> Result<Vec<String>, Error> {
-    let mut select = connection.prepare_cached(&format!("SELECT json FROM {ENTRIES_OF_RUN} ORDER BY id"))?;
+    let mut select =
+        connection.prepare_cached(&format!("SELECT json FROM entries WHERE {OF_RUN} ORDER BY id"))?;
     select.query_map([seq], |row| row.get(0))?.collect()
 }
 

@@ -1,14 +1,19 @@
-//! Keeps a finished run: its record as a link of the chain, its line in the list, its words for the search, and what it adds to the day's
-//! figures.
+//! Keeps a finished run: its record as a link of the chain, and its line in the list.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use async_orchestrator_core::{DecisionRecord, Mode, RunId, RunSummary, TriageRequest, canonical_json};
 use rusqlite::{Connection, Error, OptionalExtension, params};
 use serde_json::Value;
 
 use super::{
-    Content, Latencies, chain, chain::LinkKind, held::Held, journal, redact, schema::ENTRIES_OF_RUN, signed,
+    Content, chain,
+    chain::LinkKind,
+    count,
+    held::{Calls, Held, Prices},
+    redact,
+    schema::OF_RUN,
+    signed,
 };
 
 /// So much of a question or an answer stands in lists.
@@ -31,20 +36,22 @@ struct Body<'a> {
 
 /// A finished run as it is handed to the writer.
 pub(super) struct Finished {
-    run: String,
+    pub(super) run: String,
     began_ms: u64,
-    question: String,
-    answer: String,
+    pub(super) question: String,
+    pub(super) answer: String,
     body: String,
-    summary: RunSummary,
-    domain: String,
+    pub(super) summary: RunSummary,
+    pub(super) domain: String,
     class: String,
     decision_hash: String,
     /// How many entries its journal has.
     entries: u64,
     /// Per proposer's seat: whether its proposal won, and whether it said what the winner says.
-    proposals: Vec<(String, bool, bool)>,
-    content: Content,
+    pub(super) proposals: Vec<(String, bool, bool)>,
+    pub(super) content: Content,
+    /// What this process remembered of its calls when it was kept.
+    pub(super) calls: OnceLock<(Calls, Arc<Prices>)>,
 }
 
 impl Finished {
@@ -83,11 +90,13 @@ impl Finished {
             entries: record.log.events,
             proposals: proposals.collect(),
             content,
+            calls: OnceLock::new(),
         })
     }
 }
 
-/// Keeps `finished`. A run that was kept before stays as it was.
+/// Keeps `finished`, and counts it where that cannot wait: what it is counted by goes with this very transaction. A run that was kept before
+/// stays as it was.
 pub(super) fn keep(connection: &Connection, finished: &Finished, held: &Held) -> Result<(), Error> {
     let known = connection
         .prepare_cached("SELECT seq, state, began_ms FROM runs WHERE id = ?1")?
@@ -115,31 +124,29 @@ pub(super) fn keep(connection: &Connection, finished: &Finished, held: &Held) ->
     let position =
         chain::append(connection, LinkKind::Record, Some(&finished.run), ended_ms, &finished.body)?;
     close(connection, seq, finished, ended_ms, position)?;
-    journal::write_calls(connection, &RunId::new(finished.run.as_str()), seq, held)?;
-    if finished.content == Content::Full {
-        forget_incomplete(connection, seq, finished.entries)?;
-        connection
-            .prepare_cached("INSERT INTO texts (rowid, question, answer) VALUES (?1, ?2, ?3)")?
-            .execute(params![seq, finished.question, finished.answer])?;
-    } else {
-        forget_entries(connection, seq)?;
+    let run = RunId::new(finished.run.as_str());
+    let (calls, prices) = (held.calls_of(&run), held.of_run(connection, &run, seq)?);
+    if finished.content == Content::Full && is_whole(connection, seq, finished.entries)? {
+        connection.prepare_cached("INSERT INTO uncounted (run) VALUES (?1)")?.execute([seq])?;
+        let _ = finished.calls.set((calls, prices));
+        return Ok(());
     }
-    let day = signed(began_ms / DAY_MS);
-    count_calls(connection, seq, day, &finished.domain, &finished.proposals)?;
-    count_run(connection, day, finished)
+    count::count(connection, (seq, began_ms), finished, &calls, &prices)?;
+    forget_entries(connection, seq)
 }
 
-/// Lets a journal go that lacks entries, because they could not be written: nobody can replay it, and it is not the one that its record names.
-fn forget_incomplete(connection: &Connection, seq: i64, entries: u64) -> Result<(), Error> {
+/// Whether a journal has all of its `entries`. One that lacks some, because they could not be written, is let go: nobody can replay it, and it is not
+/// the one that its record names.
+fn is_whole(connection: &Connection, seq: i64, entries: u64) -> Result<bool, Error> {
     let written: i64 = connection
-        .prepare_cached(&format!("SELECT count(*) FROM {ENTRIES_OF_RUN}"))?
+        .prepare_cached(&format!("SELECT count(*) FROM entries WHERE {OF_RUN}"))?
         .query_row([seq], |row| row.get(0))?;
-    if written == signed(entries) { Ok(()) } else { forget_entries(connection, seq) }
+    Ok(written == signed(entries))
 }
 
 /// Lets the texts of an ended run's journal go, as any policy but the full one promises.
 pub(super) fn forget_entries(connection: &Connection, seq: i64) -> Result<(), Error> {
-    connection.prepare_cached(&format!("DELETE FROM {ENTRIES_OF_RUN}"))?.execute([seq]).map(drop)
+    connection.prepare_cached(&format!("DELETE FROM entries WHERE {OF_RUN}"))?.execute([seq]).map(drop)
 }
 
 /// Milliseconds in a day.
@@ -193,174 +200,9 @@ pub(super) const fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn millis(ms: f64) -> u64 {
+pub(super) fn millis(ms: f64) -> u64 {
     u64::try_from(
         std::time::Duration::try_from_secs_f64(ms.max(0.0) / 1_000.0).unwrap_or_default().as_millis(),
     )
     .unwrap_or(u64::MAX)
-}
-
-/// Calls of a run that the day counts together: those of one model in one role.
-#[derive(Default)]
-struct Counted {
-    calls: i64,
-    failed: i64,
-    tokens_in: i64,
-    tokens_out: i64,
-    micro_usd: i64,
-    unpriced: i64,
-    proposals: i64,
-    won: i64,
-    agreed: i64,
-    latency: Latencies,
-}
-
-fn count_calls(
-    connection: &Connection,
-    seq: i64,
-    day: i64,
-    domain: &str,
-    proposals: &[(String, bool, bool)],
-) -> Result<(), Error> {
-    // The last call first: a seat that was asked once more made one proposal, and the last answer is it; so is an answer that became a proposal
-    // when the council was called.
-    let mut select = connection.prepare_cached(
-        "SELECT seat, role, stage, model, outcome = 'ok', took_ms, tokens_in, tokens_out, micro_usd FROM calls WHERE run = ?1
-         ORDER BY rowid DESC",
-    )?;
-    let mut credited: Vec<&str> = Vec::new();
-    let mut groups: BTreeMap<(String, String), Counted> = BTreeMap::new();
-    let mut rows = select.query([seq])?;
-    while let Some(row) = rows.next()? {
-        let model = row.get::<_, Option<String>>(3)?.unwrap_or_else(|| String::from("none"));
-        let group = groups.entry((model, row.get(1)?)).or_default();
-        let (is_ok, micro_usd) = (row.get::<_, bool>(4)?, row.get::<_, Option<i64>>(8)?);
-        group.calls += 1;
-        group.tokens_in += row.get::<_, i64>(6)?;
-        group.tokens_out += row.get::<_, i64>(7)?;
-        group.micro_usd += micro_usd.unwrap_or_default();
-        if !is_ok {
-            group.failed += 1;
-            continue;
-        }
-        group.unpriced += i64::from(micro_usd.is_none());
-        group.latency.record(row.get::<_, i64>(5)?.unsigned_abs());
-        let (seat, stage) = (row.get_ref(0)?.as_str()?, row.get_ref(2)?.as_str()?);
-        let proposal = proposals.iter().find(|(of, ..)| of == seat && !credited.contains(&of.as_str()));
-        if let Some((seat, won, agreed)) = proposal.filter(|_| matches!(stage, "propose" | "answer")) {
-            credited.push(seat);
-            group.proposals += 1;
-            group.won += i64::from(*won);
-            group.agreed += i64::from(*agreed);
-        }
-    }
-    let mut before = connection.prepare_cached(
-        "SELECT latency FROM daily_calls WHERE day = ?1 AND model = ?2 AND role = ?3 AND domain = ?4",
-    )?;
-    let mut add = connection.prepare_cached(
-        "INSERT INTO daily_calls (day, model, role, domain, calls, failed, tokens_in, tokens_out, micro_usd, unpriced,
-             proposals, won, agreed, latency)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-         ON CONFLICT DO UPDATE SET calls = calls + ?5, failed = failed + ?6, tokens_in = tokens_in + ?7,
-             tokens_out = tokens_out + ?8, micro_usd = micro_usd + ?9, unpriced = unpriced + ?10,
-             proposals = proposals + ?11, won = won + ?12, agreed = agreed + ?13, latency = ?14",
-    )?;
-    for ((model, role), mut group) in groups {
-        let key = params![day, model, role, domain];
-        let before = before.query_row(key, |row| row.get::<_, Vec<u8>>(0)).optional()?;
-        group.latency.add_bytes(&before.unwrap_or_default());
-        add.execute(params![
-            day,
-            model,
-            role,
-            domain,
-            group.calls,
-            group.failed,
-            group.tokens_in,
-            group.tokens_out,
-            group.micro_usd,
-            group.unpriced,
-            group.proposals,
-            group.won,
-            group.agreed,
-            group.latency.to_bytes()
-        ])?;
-    }
-    Ok(())
-}
-
-fn count_run(connection: &Connection, day: i64, finished: &Finished) -> Result<(), Error> {
-    let summary = &finished.summary;
-    let key = params![day, finished.domain, mode(summary.mode), summary.status.name()];
-    let before = connection
-        .prepare_cached(
-            "SELECT latency FROM daily_runs WHERE day = ?1 AND domain = ?2 AND mode = ?3 AND status = ?4",
-        )?
-        .query_row(key, |row| row.get::<_, Vec<u8>>(0))
-        .optional()?;
-    let mut latency = Latencies::from_bytes(&before.unwrap_or_default());
-    latency.record(millis(summary.total_ms));
-    connection
-        .prepare_cached(
-            "INSERT INTO daily_runs (day, domain, mode, status, runs, calls, saved_calls, tokens_in, tokens_out, micro_usd,
-                 unpriced, dissenting, agreement, councils, latency)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-             ON CONFLICT DO UPDATE SET runs = runs + 1, calls = calls + ?5, saved_calls = saved_calls + ?6,
-                 tokens_in = tokens_in + ?7, tokens_out = tokens_out + ?8, micro_usd = micro_usd + ?9,
-                 unpriced = unpriced + ?10, dissenting = dissenting + ?11, agreement = agreement + ?12,
-                 councils = councils + ?13, latency = ?14",
-        )?
-        .execute(params![
-            day,
-            finished.domain,
-            mode(summary.mode),
-            summary.status.name(),
-            signed(summary.calls),
-            signed(summary.saved_calls),
-            signed(summary.tokens_in),
-            signed(summary.tokens_out),
-            summary.cost.map_or(0, |cost| signed(cost.0)),
-            summary.cost.is_none(),
-            summary.dissents > 0,
-            summary.agreement.unwrap_or_default(),
-            summary.agreement.is_some(),
-            latency.to_bytes()
-        ])
-        .map(drop)
-}
-
-/// Counts a run that ended without an answer, under what triage said of it if it came so far; `spent` is what it had spent in
-/// micro-dollars, attempts that came to nothing included, and `unpriced` says that a part of its cost is unknown.
-pub(super) fn failed(connection: &Connection, seq: i64, spent: u64, unpriced: bool) -> Result<(), Error> {
-    const UNKNOWN: &str = "unknown";
-    let (began_ms, ended_ms, domain, mode): (i64, i64, Option<String>, Option<String>) = connection
-        .prepare_cached("SELECT began_ms, ended_ms, domain, mode FROM runs WHERE seq = ?1")?
-        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    let (domain, mode) = (domain.as_deref().unwrap_or(UNKNOWN), mode.as_deref().unwrap_or(UNKNOWN));
-    let day = began_ms / signed(DAY_MS);
-    count_calls(connection, seq, day, domain, &[])?;
-    let mut latency = Latencies::default();
-    latency.record(ended_ms.saturating_sub(began_ms).unsigned_abs());
-    let before = connection
-        .prepare_cached(
-            "SELECT latency FROM daily_runs WHERE day = ?1 AND domain = ?2 AND mode = ?3 AND status = 'failed'",
-        )?
-        .query_row(params![day, domain, mode], |row| row.get::<_, Vec<u8>>(0))
-        .optional()?;
-    latency.add(&Latencies::from_bytes(&before.unwrap_or_default()));
-    connection
-        .prepare_cached(
-            "INSERT INTO daily_runs (day, domain, mode, status, runs, calls, saved_calls, tokens_in, tokens_out, micro_usd,
-                 unpriced, dissenting, agreement, councils, latency)
-             SELECT ?1, ?4, ?5, 'failed', 1,
-                 max((SELECT count(*) FROM attempts WHERE run = ?2 AND number > 0), coalesce(sum(outcome = 'ok'), 0)), 0,
-                 coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), max(coalesce(sum(micro_usd), 0), ?7), ?6, 0, 0, 0, ?3
-             FROM calls WHERE run = ?2
-             ON CONFLICT DO UPDATE SET runs = runs + 1, calls = daily_runs.calls + excluded.calls,
-                 tokens_in = daily_runs.tokens_in + excluded.tokens_in, tokens_out = daily_runs.tokens_out + excluded.tokens_out,
-                 micro_usd = daily_runs.micro_usd + excluded.micro_usd, unpriced = daily_runs.unpriced + excluded.unpriced,
-                 latency = ?3",
-        )?
-        .execute(params![day, seq, latency.to_bytes(), domain, mode, unpriced, signed(spent)])
-        .map(drop)
 }

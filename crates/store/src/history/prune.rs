@@ -5,7 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, Error, params};
 use serde::Serialize;
 
-use super::{chain, chain::LinkKind, owner, schema::ENTRIES_OF_RUN, signed, verify::Pruned};
+use super::{
+    chain, chain::LinkKind, count, held::Held, journal, owner, schema::OF_RUN, signed, verify::Pruned,
+};
 
 /// What a pruning let go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -24,8 +26,11 @@ pub(super) fn prune(
     path: &Path,
     before_ms: u64,
     at_ms: u64,
+    held: &Held,
 ) -> Result<PruneReport, Error> {
     let before = signed(before_ms);
+    // What is counted later would be counted without its content.
+    count::rest(connection, held)?;
     leave_dead(connection, path, before)?;
     let mut report = PruneReport::default();
     let old = "SELECT seq FROM runs WHERE began_ms < ?1";
@@ -41,18 +46,18 @@ pub(super) fn prune(
     }
     report.records = positions.len() as u64;
     connection.execute(&format!("UPDATE chain SET body = NULL WHERE {bodies}"), [before])?;
-    report.bytes += forget_journals(connection, &format!("{old} AND state = 'done'"), before)?;
+    let done = runs(connection, &format!("{old} AND state = 'done'"), before)?;
+    report.bytes += forget_journals(connection, &done)?;
+    let mut attempts = connection.prepare(&format!("DELETE FROM attempts WHERE {OF_RUN}"))?;
+    done.iter().try_for_each(|seq| attempts.execute([seq]).map(drop))?;
     connection.execute(&format!("DELETE FROM texts WHERE rowid IN ({old} AND state = 'done')"), [before])?;
-    connection.execute(&format!("DELETE FROM attempts WHERE run IN ({old} AND state = 'done')"), [before])?;
     connection.execute(
         "UPDATE runs SET question = '', answer = NULL WHERE began_ms < ?1 AND state = 'done'",
         [before],
     )?;
-    let ended = format!("{old} AND state IN ('failed', 'left')");
-    forget_journals(connection, &ended, before)?;
-    for table in ["calls", "attempts"] {
-        connection.execute(&format!("DELETE FROM {table} WHERE run IN ({ended})"), [before])?;
-    }
+    let ended = runs(connection, &format!("{old} AND state IN ('failed', 'left')"), before)?;
+    forget_journals(connection, &ended)?;
+    ended.iter().try_for_each(|seq| journal::forget_calls(connection, *seq))?;
     let gone = connection
         .execute("DELETE FROM runs WHERE began_ms < ?1 AND state IN ('failed', 'left')", [before])?;
     report.runs = gone as u64;
@@ -65,15 +70,19 @@ pub(super) fn prune(
     Ok(report)
 }
 
-/// Lets the journals go of the runs that `runs` finds, and gives how many bytes of text they had.
-fn forget_journals(connection: &Connection, runs: &str, before: i64) -> Result<u64, Error> {
-    let seqs: Vec<i64> =
-        connection.prepare(runs)?.query_map([before], |row| row.get(0))?.collect::<Result<_, Error>>()?;
-    let mut measure = connection
-        .prepare(&format!("SELECT coalesce(sum(length(CAST(json AS BLOB))), 0) FROM {ENTRIES_OF_RUN}"))?;
-    let mut delete = connection.prepare(&format!("DELETE FROM {ENTRIES_OF_RUN}"))?;
+/// The rows of the runs that `select` finds.
+fn runs(connection: &Connection, select: &str, before: i64) -> Result<Vec<i64>, Error> {
+    connection.prepare(select)?.query_map([before], |row| row.get(0))?.collect()
+}
+
+/// Lets the journals of `runs` go, and gives how many bytes of text they had.
+fn forget_journals(connection: &Connection, runs: &[i64]) -> Result<u64, Error> {
+    let mut measure = connection.prepare(&format!(
+        "SELECT coalesce(sum(length(CAST(json AS BLOB))), 0) FROM entries WHERE {OF_RUN}"
+    ))?;
+    let mut delete = connection.prepare(&format!("DELETE FROM entries WHERE {OF_RUN}"))?;
     let mut bytes = 0;
-    for seq in seqs {
+    for seq in runs {
         bytes += measure.query_row([seq], |row| row.get::<_, i64>(0))?.unsigned_abs();
         delete.execute([seq])?;
     }

@@ -1,13 +1,22 @@
 //! The tables of the history.
 
-/// The entries of the run whose row is `?1`, in SQL. Run and number are one key and no index stands beside the table: an entry then costs the page
-/// that it is on, and a range of keys is a run.
-pub(super) const ENTRIES_OF_RUN: &str = "entries WHERE id BETWEEN (?1 << 20) AND ((?1 << 20) | 1048575)";
+use rusqlite::Error;
 
-/// The key of an entry; none beyond the most that a run can have, which is a million.
-pub(super) fn entry_id(seq: i64, number: u64) -> Option<i64> {
-    let number = i64::try_from(number).ok().filter(|number| *number < 1 << 20)?;
-    Some((seq << 20) | number)
+/// What belongs to the run whose row is `?1`, in SQL, of its entries, calls or attempts. Run and number are one key and no index stands beside the
+/// tables: a row then costs the page that it is on, and a range of keys is a run.
+pub(super) const OF_RUN: &str = "id BETWEEN (?1 << 20) AND ((?1 << 20) | 1048575)";
+
+/// The key of an entry, a call or an attempt.
+///
+/// # Errors
+/// Beyond the most that a run can have of them, which is a million.
+pub(super) fn key(seq: i64, number: u64) -> Result<i64, Error> {
+    match i64::try_from(number) {
+        Ok(number) if number < 1 << 20 => Ok((seq << 20) | number),
+        _ => Err(Error::ToSqlConversionFailure(
+            "a run of more than a million entries, calls or attempts".into(),
+        )),
+    }
 }
 
 /// The steps of the history. Each leads from one version to the next; one that was released is never changed: the next one repairs it.
@@ -149,5 +158,46 @@ ALTER TABLE steps RENAME TO entries;
 UPDATE runs SET calls = calls_done WHERE state = 'failed';
 -- Counts from here on what no entry tells, because the policy keeps none.
 UPDATE runs SET calls_done = 0;
+",
+    "
+CREATE TABLE calls_by_key (
+    id INTEGER PRIMARY KEY,           -- the run's seq times 2^20, and the number of the call
+    call TEXT NOT NULL,
+    seat TEXT NOT NULL,
+    role TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    model TEXT,                       -- that answered, or was asked last
+    outcome TEXT NOT NULL,            -- ok, or the cause of the failure
+    attempts INTEGER NOT NULL,
+    took_ms INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    micro_usd INTEGER,
+    run INTEGER AS (id >> 20)         -- for reading by hand: a search by it reads the whole table
+);
+INSERT INTO calls_by_key (id, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
+    SELECT (run << 20) | (row_number() OVER (PARTITION BY run ORDER BY rowid) - 1),
+        call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd FROM calls;
+DROP TABLE calls;
+ALTER TABLE calls_by_key RENAME TO calls;
+CREATE TABLE attempts_by_key (
+    id INTEGER PRIMARY KEY,           -- the run's seq times 2^20, and the number of the attempt within the run
+    call TEXT NOT NULL,
+    number INTEGER NOT NULL,          -- within its call
+    model TEXT NOT NULL,
+    began_ms INTEGER NOT NULL,        -- since the start of the run
+    ended_ms INTEGER,
+    outcome TEXT NOT NULL,
+    why TEXT NOT NULL,
+    run INTEGER AS (id >> 20)
+);
+INSERT INTO attempts_by_key (id, call, number, model, began_ms, ended_ms, outcome, why)
+    SELECT (run << 20) | (row_number() OVER (PARTITION BY run ORDER BY rowid) - 1),
+        call, number, model, began_ms, ended_ms, outcome, why FROM attempts;
+DROP TABLE attempts;
+ALTER TABLE attempts_by_key RENAME TO attempts;
+DROP INDEX chain_by_run;
+-- Runs that were kept, and whose calls, words and part in the day's figures are still to be written.
+CREATE TABLE uncounted (run INTEGER PRIMARY KEY);
 ",
 ];

@@ -1,5 +1,6 @@
 //! The history as its users meet it: kept runs, claims of several processes, tampering, policies, damaged files, exports.
 
+mod counting;
 mod faults;
 mod older;
 mod tampering;
@@ -126,7 +127,21 @@ fn filled(place: &Place, runs: usize) -> Arc<History> {
     for number in 0..runs {
         deliberate(&store, &format!("run-{number}"));
     }
+    on(store.counted());
     store
+}
+
+/// Everything that the counting of runs wrote, and what is found by it.
+fn counted(store: &History) -> (Vec<String>, Stats, Vec<RunId>) {
+    let rows = |connection: &Connection| {
+        let select = "SELECT 'call ' || run || ' ' || concat_ws(' ', call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out, micro_usd)
+             FROM calls UNION ALL
+             SELECT 'attempt ' || run || ' ' || concat_ws(' ', call, number, model, began_ms, ended_ms, outcome, why) FROM attempts ORDER BY 1";
+        connection.prepare(select)?.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()
+    };
+    let stats = on(store.stats(StatsFilter::default())).unwrap();
+    let found = on(store.search("lanterns", SearchOrder::Newest, 9)).unwrap();
+    (on(store.reader.ask(rows)).unwrap(), stats, found.into_iter().map(|row| row.run).collect())
 }
 
 fn flaws(store: &History) -> Vec<(Option<u64>, FlawKind)> {

@@ -277,7 +277,8 @@ fn end(connection: &Connection, walk: &mut Walk, head: u64, hash: &str) -> Resul
          SELECT (SELECT count(*) FROM entries JOIN journaled ON id BETWEEN (seq << 20) AND ((seq << 20) | 1048575)
                  WHERE seq NOT IN (SELECT seq FROM runs))
               + (SELECT count(*) FROM calls WHERE run NOT IN (SELECT seq FROM runs))
-              + (SELECT count(*) FROM attempts WHERE run NOT IN (SELECT seq FROM runs))",
+              + (SELECT count(*) FROM attempts WHERE run NOT IN (SELECT seq FROM runs))
+              + (SELECT count(*) FROM uncounted WHERE run NOT IN (SELECT seq FROM runs WHERE state = 'done'))",
         [],
         |row| row.get(0),
     )?;

@@ -27,7 +27,22 @@ pub(super) const WHAT: &str = "the history";
 /// Says how the work ended, after the commit.
 type Answer = Box<dyn FnOnce(Result<(), &Error>) + Send>;
 /// Does its work, if it is given a connection.
-type Job = Box<dyn FnOnce(Option<Place<'_>>) -> Done + Send>;
+type Work = Box<dyn FnOnce(Option<Place<'_>>) -> Done + Send>;
+
+/// Work that was handed over.
+struct Job {
+    turn: Turn,
+    work: Work,
+}
+
+/// When work is done that nobody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// With what waits beside it.
+    Beside,
+    /// In a transaction after that of what came before it, whose callers are answered by then.
+    After,
+}
 
 /// Where a job is done.
 #[derive(Clone, Copy)]
@@ -77,8 +92,16 @@ impl Worker {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.hand(work).await
+    }
+
+    /// The same, handed over by this very call.
+    pub(super) fn hand<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
         let (reply, replied) = oneshot::channel();
-        self.send(Box::new(move |place| {
+        let work: Work = Box::new(move |place| {
             let outcome = place.map(|place| apart(place, work));
             let failed = outcome.as_ref().and_then(|outcome| outcome.as_ref().err()).map(copy);
             let answer: Answer = Box::new(move |committed| {
@@ -92,17 +115,22 @@ impl Worker {
                 let _ = reply.send(outcome);
             });
             Done { answer, failed }
-        }))?;
-        replied.await.unwrap_or_else(|_| Err(closed()))
+        });
+        let sent = self.send(Job { turn: Turn::Beside, work });
+        async move {
+            sent?;
+            replied.await.unwrap_or_else(|_| Err(closed()))
+        }
     }
 
-    /// Does `work` some time, and then `after` on the worker's thread, where the work is durable; nobody waits for it.
+    /// Does `work` at its `turn`, and then `after` on the worker's thread, where the work is durable; nobody waits for it.
     pub(super) fn tell(
         &self,
+        turn: Turn,
         work: impl FnOnce(&Connection) -> Result<(), Error> + Send + 'static,
         after: impl FnOnce() + Send + 'static,
     ) {
-        let job: Job = Box::new(move |place| {
+        let work: Work = Box::new(move |place| {
             let outcome = place.map(|place| apart(place, work));
             let worked = matches!(outcome, Some(Ok(())));
             let answer: Answer = Box::new(move |committed| {
@@ -112,7 +140,7 @@ impl Worker {
             });
             Done { answer, failed: outcome.and_then(Result::err) }
         });
-        let _ = self.send(job);
+        let _ = self.send(Job { turn, work });
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -157,16 +185,17 @@ fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>
 }
 
 fn run(kind: Kind, connection: &Connection, receiver: &Receiver<Job>) {
-    while let Ok(first) = receiver.recv() {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| receiver.recv().ok()) {
         match kind {
-            Kind::Reader => read(connection, first),
-            Kind::Writer => write(connection, first, receiver),
+            Kind::Reader => read(connection, first.work),
+            Kind::Writer => next = write(connection, first, receiver),
         }
     }
 }
 
 /// All of one question is answered of one moment, whatever is written meanwhile.
-fn read(connection: &Connection, question: Job) {
+fn read(connection: &Connection, question: Work) {
     match execute(connection, "BEGIN") {
         Ok(()) => {
             (question(Some(Place { connection, is_first: true })).answer)(Ok(()));
@@ -177,54 +206,76 @@ fn read(connection: &Connection, question: Job) {
     }
 }
 
-/// Does `first` in a transaction, and with it what waits by then: also what comes while the others are done still shares their sync.
-fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) {
-    let mut answers = Vec::new();
+/// Does `first` in a transaction, and with it what waits by then: also what comes while the others are done still shares their sync. Gives what
+/// has its turn after them.
+fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) -> Option<Job> {
+    let mut batch = Batch { receiver, answers: Vec::new(), next: None };
     let committed = match execute(connection, "BEGIN IMMEDIATE") {
         Ok(()) => {
-            let end = all(connection, first, receiver, &mut answers);
+            let end = batch.all(connection, first);
             end.and_then(|end| execute(connection, end))
         }
         Err(error) => {
             // Whoever waits now has waited for the other process too.
             let waiting = std::iter::once(first).chain(receiver.try_iter().take(BATCH_MAX));
-            answers.extend(waiting.map(|job| job(None).answer));
+            batch.answers.extend(waiting.map(|job| (job.work)(None).answer));
             Err(error)
         }
     };
     if committed.is_err() && !connection.is_autocommit() {
         let _ = execute(connection, "ROLLBACK");
     }
-    for answer in answers {
+    for answer in batch.answers {
         answer(committed.as_ref().copied());
     }
+    batch.next
 }
 
-/// Does `first` and what waits after it, one after the other, until nothing waits. Gives the statement that the transaction shall end with; an error says that it is
-/// gone.
-fn all(
-    connection: &Connection,
-    first: Job,
-    receiver: &Receiver<Job>,
-    answers: &mut Vec<Answer>,
-) -> Result<&'static str, Error> {
-    let (mut next, mut is_first) = (Some(first), true);
-    while let Some(job) = next {
-        let done = job(Some(Place { connection, is_first }));
-        answers.push(done.answer);
-        if let Some(error) = done.failed {
-            if connection.is_autocommit() {
-                return Err(error);
+/// What is done in one transaction.
+struct Batch<'r> {
+    receiver: &'r Receiver<Job>,
+    answers: Vec<Answer>,
+    /// What came too, and has its turn in the next one.
+    next: Option<Job>,
+}
+
+impl Batch<'_> {
+    /// Does `first` and what waits after it, one after the other, until nothing waits. Gives the statement that the transaction shall end with; an
+    /// error says that it is gone.
+    fn all(&mut self, connection: &Connection, first: Job) -> Result<&'static str, Error> {
+        let (mut next, mut is_first) = (Some(first), true);
+        while let Some(job) = next {
+            let done = (job.work)(Some(Place { connection, is_first }));
+            self.answers.push(done.answer);
+            if let Some(error) = done.failed {
+                if connection.is_autocommit() {
+                    return Err(error);
+                }
+                // Nothing stands before it and nothing was done after it: all of the transaction is its own.
+                if is_first {
+                    return Ok("ROLLBACK");
+                }
             }
-            // Nothing stands before it and nothing was done after it: all of the transaction is its own.
-            if is_first {
-                return Ok("ROLLBACK");
+            is_first = false;
+            next = self.more();
+        }
+        Ok("COMMIT")
+    }
+
+    /// What else is done in this transaction.
+    fn more(&mut self) -> Option<Job> {
+        if self.answers.len() >= BATCH_MAX {
+            return None;
+        }
+        let job = self.receiver.try_recv().ok()?;
+        match job.turn {
+            Turn::Beside => Some(job),
+            Turn::After => {
+                self.next = Some(job);
+                None
             }
         }
-        is_first = false;
-        next = if answers.len() < BATCH_MAX { receiver.try_recv().ok() } else { None };
     }
-    Ok("COMMIT")
 }
 
 fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {

@@ -148,11 +148,11 @@ fn a_proposal_is_credited_to_the_model_that_made_it_and_not_to_the_one_asked_bef
     other
         .execute_batch(
             "INSERT INTO runs (id, state, began_ms, question) VALUES ('again', 'open', 1, '');
-             INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
-             SELECT seq, 'proposer-1/propose', 'proposer-1', 'proposer', 'propose', 'first:model', 'ok', 1, 5, 1, 1
+             INSERT INTO calls (id, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
+             SELECT seq << 20, 'proposer-1/propose', 'proposer-1', 'proposer', 'propose', 'first:model', 'ok', 1, 5, 1, 1
              FROM runs WHERE id = 'again';
-             INSERT INTO calls (run, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
-             SELECT seq, 'proposer-1/propose/again', 'proposer-1', 'proposer', 'propose', 'second:model', 'ok', 1, 5, 1, 1
+             INSERT INTO calls (id, call, seat, role, stage, model, outcome, attempts, took_ms, tokens_in, tokens_out)
+             SELECT (seq << 20) | 1, 'proposer-1/propose/again', 'proposer-1', 'proposer', 'propose', 'second:model', 'ok', 1, 5, 1, 1
              FROM runs WHERE id = 'again';",
         )
         .unwrap();
@@ -230,7 +230,7 @@ fn a_run_that_is_taken_again_is_not_left_because_it_was_left_before() {
     store.leave(&first);
     // A claim whose caller goes away before the answer is given back too.
     let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
-    store.writer.tell(move |_| wait.recv().map_err(|_| rusqlite::Error::InvalidQuery), || {});
+    store.writer.tell(Turn::Beside, move |_| wait.recv().map_err(|_| rusqlite::Error::InvalidQuery), || {});
     assert!(store.claim(&second).now_or_never().is_none());
     go.send(()).unwrap();
     settle(&store);
