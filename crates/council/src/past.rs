@@ -101,6 +101,11 @@ impl Past {
         Ok((past, beginning))
     }
 
+    /// Whether the run had ended: nothing is asked any more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.rest == Rest::Cancelled
+    }
+
     /// How many calls are recorded.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.len() as u64

@@ -86,8 +86,14 @@ impl Setting<'_> {
         stage: Stage,
         input: &PromptInput<'_>,
     ) -> Result<RenderedPrompt, CouncilError> {
-        let style = seat.provider.capabilities().prompt_style;
-        Ok(self.prompts.render(stage, style, &self.decision.domain, input)?)
+        let (style, domain) = (seat.provider.capabilities().prompt_style, &self.decision.domain);
+        // Whoever decides a finished run again sends nothing.
+        let is_replay = self.line.log.past().is_some_and(|past| past.is_finished());
+        Ok(if is_replay {
+            self.prompts.outline(stage, style, domain, input)?
+        } else {
+            self.prompts.render(stage, style, domain, input)?
+        })
     }
 
     /// The end of a stage that gets `share` of what is left now.

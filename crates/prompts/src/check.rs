@@ -13,7 +13,7 @@ use crate::{
     LabelledProposal, PromptError, PromptInput, TemplateProblem,
     catalog::{Data, Purpose, TemplateSpec},
     engine::{self, Fault, Words},
-    material::Material,
+    material::Pieces,
     pack::line_at,
     stand_in::{SHOWN_MAX, Unfillable},
     suggest::nearest,
@@ -182,7 +182,8 @@ fn one_trial(
         placeholder,
         message,
     };
-    let material = Material::gather(stage, spec.style, input)
+    let material = Pieces::gather(stage, spec.style, input)
+        .map(Pieces::fenced)
         .map_err(|error: PromptError| problem(None, None, error.to_string()))?;
     let about = |name: &'static str, message| {
         problem(line_of_placeholder(text, name), Some(name.to_owned()), message)

@@ -10,7 +10,7 @@ use crate::{
     catalog::{Purpose, role_of, spec_of},
     engine::{self, Fault, Words},
     format::form,
-    material::Material,
+    material::Pieces,
     pack::DomainPack,
     stand_in::Unfillable,
     suggest::nearest,
@@ -98,7 +98,7 @@ impl CollaborativePromptLibrary {
         input: &PromptInput<'_>,
     ) -> Result<RenderedPrompt, PromptError> {
         let packs = self.packs(domain)?;
-        let material = Material::gather(stage, style, input)?;
+        let material = Pieces::gather(stage, style, input)?.fenced();
         let words = Words::new(
             material.mark(),
             guidance(packs, role_of(stage)),
@@ -126,6 +126,30 @@ impl CollaborativePromptLibrary {
             prompt_read: material.prompt_read(),
             hash,
             mark: material.mark().to_owned(),
+        })
+    }
+
+    /// What [`render`](Self::render) gives, without the texts: for a run whose replies are known, so that nobody reads its prompts. There are no
+    /// messages, and `hash` and `mark` are empty.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render), but for what the rendering of a user's template can come to.
+    pub fn outline(
+        &self,
+        stage: Stage,
+        style: PromptStyle,
+        domain: &Domain,
+        input: &PromptInput<'_>,
+    ) -> Result<RenderedPrompt, PromptError> {
+        let form = form(stage, style, self.packs(domain)?, input);
+        Ok(RenderedPrompt {
+            messages: Arc::new([]),
+            format: form.format,
+            reply: form.reply,
+            max_output_tokens: form.max_output_tokens,
+            prompt_read: Pieces::gather(stage, style, input)?.prompt_read(),
+            hash: String::new(),
+            mark: String::new(),
         })
     }
 

@@ -16,58 +16,76 @@ struct Piece<'a> {
     shown: Option<String>,
 }
 
-/// All texts of one prompt, with the fence around them.
+/// All texts that a stage shows.
 #[derive(Debug)]
-pub(crate) struct Material<'a> {
+pub(crate) struct Pieces<'a> {
     stage: Stage,
-    pieces: Vec<Piece<'a>>,
-    fence: Fence,
+    style: PromptStyle,
+    texts: Vec<Piece<'a>>,
 }
 
-impl<'a> Material<'a> {
+impl<'a> Pieces<'a> {
     /// Collects what `stage` shows of `input`.
     pub(crate) fn gather(
         stage: Stage,
         style: PromptStyle,
         input: &PromptInput<'a>,
     ) -> Result<Self, PromptError> {
-        let mut pieces = Vec::new();
+        let mut texts = Vec::new();
         for data in Data::of(stage) {
             let found = pieces_of(*data, style, input);
             let empty = found.iter().all(|piece| piece.text.trim().is_empty());
             if empty && Data::needed(stage).contains(data) {
                 return Err(PromptError::MissingInput { stage, field: data.placeholder() });
             }
-            pieces.extend(found);
+            texts.extend(found);
         }
         if matches!(stage, Stage::Review | Stage::Synthesize) {
             check_labels(input)?;
         }
         if style == PromptStyle::Compact {
-            for piece in &mut pieces {
+            for piece in &mut texts {
                 piece.cut(input.proposals.len());
             }
         }
-        let fence = Fence::around(style, pieces.iter().map(|piece| (&*piece.name, &*piece.text)));
-        Ok(Self { stage, pieces, fence })
-    }
-
-    pub(crate) fn mark(&self) -> &str {
-        self.fence.mark()
+        Ok(Self { stage, style, texts })
     }
 
     /// Whether the caller's own texts stand in it whole. What models wrote is cut as a matter of course.
     pub(crate) fn prompt_read(&self) -> PromptRead {
         let cut =
             |piece: &Piece<'_>| piece.shown.is_some() && matches!(piece.data, Data::Question | Data::Context);
-        if self.pieces.iter().any(cut) { PromptRead::Shortened } else { PromptRead::Whole }
+        if self.texts.iter().any(cut) { PromptRead::Shortened } else { PromptRead::Whole }
+    }
+
+    /// Puts them into a fence.
+    pub(crate) fn fenced(self) -> Material<'a> {
+        let texts = self.texts.iter().map(|piece| (&*piece.name, &*piece.text));
+        Material { fence: Fence::around(self.style, texts), pieces: self }
+    }
+}
+
+/// All texts of one prompt, with the fence around them.
+#[derive(Debug)]
+pub(crate) struct Material<'a> {
+    pieces: Pieces<'a>,
+    fence: Fence,
+}
+
+impl Material<'_> {
+    pub(crate) fn mark(&self) -> &str {
+        self.fence.mark()
+    }
+
+    pub(crate) fn prompt_read(&self) -> PromptRead {
+        self.pieces.prompt_read()
     }
 
     /// The value of every data placeholder of the stage: its blocks, or nothing.
     pub(crate) fn values(&self) -> BTreeMap<&'static str, String> {
         let mut values: BTreeMap<&'static str, String> =
-            Data::of(self.stage).iter().map(|data| (data.placeholder(), String::new())).collect();
-        for piece in &self.pieces {
+            Data::of(self.pieces.stage).iter().map(|data| (data.placeholder(), String::new())).collect();
+        for piece in &self.pieces.texts {
             let value = values.entry(piece.data.placeholder()).or_default();
             if !value.is_empty() {
                 value.push_str("\n\n");

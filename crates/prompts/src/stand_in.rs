@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memchr2;
+
 const START: char = '\u{2}';
 const END: char = '\u{3}';
 
@@ -49,16 +51,14 @@ pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, String>) -> Resul
     let mut filled = Filled { text: String::with_capacity(length), shown: BTreeMap::new() };
     let mut rest = text;
     loop {
-        let (plain, after) = match rest.split_once(START) {
-            Some((plain, after)) => (plain, Some(after)),
-            None => (rest, None),
-        };
-        if let Some((cut, _)) = plain.split_once(END) {
-            let word = cut.rsplit(is_no_letter).next().unwrap_or_default();
+        let mark = memchr2(START as u8, END as u8, rest.as_bytes());
+        let (plain, marked) = rest.split_at(mark.unwrap_or(rest.len()));
+        if marked.starts_with(END) {
+            let word = plain.rsplit(is_no_letter).next().unwrap_or_default();
             return Err(Unfillable::Changed(known(&|name| !word.is_empty() && name.ends_with(word))));
         }
         filled.text.push_str(plain);
-        let Some(after) = after else { return Ok(filled) };
+        let Some(after) = marked.strip_prefix(START) else { return Ok(filled) };
         let stand_in =
             after.split_once(END).and_then(|(name, tail)| Some((blocks.get_key_value(name)?, tail)));
         let Some(((name, block), tail)) = stand_in else {

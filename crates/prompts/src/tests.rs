@@ -95,3 +95,22 @@ fn shown(prompt: &RenderedPrompt) -> String {
     let [system, user] = &*prompt.messages else { panic!("one system and one user message") };
     format!("=== system\n{}\n=== user\n{}\n", system.content, user.content)
 }
+
+#[test]
+fn an_outline_is_the_prompt_without_its_texts() {
+    let (short, long) = (Case::plain(), Case::of(|i| format!("text {i} {}", "long ".repeat(400))));
+    for (stage, style, case) in STAGES
+        .into_iter()
+        .flat_map(|stage| STYLES.map(|style| (stage, style)))
+        .flat_map(|(stage, style)| [(stage, style, &short), (stage, style, &long)])
+    {
+        let whole = render(stage, style, &case.input());
+        let outline = library().outline(stage, style, &Domain::GENERAL, &case.input()).unwrap();
+        let RenderedPrompt { messages, hash, mark, .. } = &outline;
+        assert!(messages.is_empty() && hash.is_empty() && mark.is_empty());
+        let (messages, hash, mark) = (whole.messages.clone(), whole.hash.clone(), whole.mark.clone());
+        assert_eq!(RenderedPrompt { messages, hash, mark, ..outline }, whole, "{stage:?} {style:?}");
+    }
+    let nothing = PromptInput::default();
+    assert!(library().outline(Stage::Propose, PromptStyle::Full, &Domain::GENERAL, &nothing).is_err());
+}
