@@ -124,19 +124,77 @@ pub(super) fn other(
     Ok(())
 }
 
+/// So many runs are decided by one thread before it is given the next ones: threads are woken seldom.
+const AT_ONCE: usize = 8;
+
+/// A run that is to be decided again.
+struct Recorded {
+    row: RunRow,
+    entries: Vec<SealedEntry>,
+    replayer: Replayer,
+}
+
+impl Recorded {
+    /// The run, and how it differs if it does.
+    fn decide(self) -> (RunId, Option<String>) {
+        let Self { row, entries, replayer } = self;
+        let differs = match replayer.replay(&row.run, entries) {
+            Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => None,
+            Ok(again) => Some(format!("decides otherwise: {}", again.log.decision_hash)),
+            Err(error) => Some(kept::told(&error)),
+        };
+        (row.run, differs)
+    }
+}
+
+/// Decides runs on as many threads as there are processors.
+struct Deciding {
+    tasks: JoinSet<Vec<(RunId, Option<String>)>>,
+    threads: usize,
+    waiting: Vec<Recorded>,
+    decided: Vec<(RunId, Option<String>)>,
+}
+
+impl Deciding {
+    fn begin() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { tasks: JoinSet::new(), threads, waiting: Vec::new(), decided: Vec::new() }
+    }
+
+    async fn add(&mut self, recorded: Recorded) -> Result<(), Failure> {
+        self.waiting.push(recorded);
+        if self.waiting.len() >= AT_ONCE { self.start().await } else { Ok(()) }
+    }
+
+    async fn start(&mut self) -> Result<(), Failure> {
+        if self.tasks.len() >= self.threads {
+            self.join().await?;
+        }
+        let runs = std::mem::take(&mut self.waiting);
+        self.tasks.spawn_blocking(move || runs.into_iter().map(Recorded::decide).collect());
+        Ok(())
+    }
+
+    async fn join(&mut self) -> Result<bool, Failure> {
+        let Some(decided) = self.tasks.join_next().await else { return Ok(false) };
+        self.decided.extend(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
+        Ok(true)
+    }
+
+    async fn end(mut self) -> Result<Vec<(RunId, Option<String>)>, Failure> {
+        self.start().await?;
+        while self.join().await? {}
+        Ok(self.decided)
+    }
+}
+
 async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<(), Failure> {
     let prompts = settings.prompt_library()?;
     let rows = store.list(Filter { status: Some(String::from("done")), ..Filter::default() }).await;
     let rows = rows.map_err(|error| kept::failed(&error))?;
     let mut replayers: HashMap<String, Replayer> = HashMap::new();
-    let (mut alike, mut not_kept, mut other) = (0_u64, 0_u64, Vec::new());
-    let mut note = |(run, differs): (RunId, Option<String>)| match differs {
-        None => alike += 1,
-        Some(why) => other.push((run, why)),
-    };
-    // Journals are read one after the other, and decided on as many threads as there are processors.
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut deciding = JoinSet::new();
+    let (mut not_kept, mut other) = (0_u64, Vec::new());
+    let mut deciding = Deciding::begin();
     for row in rows.into_iter().filter(|row| row.state == RunState::Done) {
         let entries = store.entries(&row.run).await.map_err(|error| kept::failed(&error))?;
         let Some(JournalBody::Opened { setup: hash, .. }) = entries.first().map(SealedEntry::body) else {
@@ -150,28 +208,16 @@ async fn all(settings: &Settings, store: &Arc<History>, json: bool) -> Result<()
             match setup.and_then(|(_, setup)| replayer(&setup, &prompts)) {
                 Ok(made) => replayers.entry(hash.clone()).or_insert(made).clone(),
                 Err(failure) => {
-                    note((row.run, Some(failure.message().to_owned())));
+                    other.push((row.run, failure.message().to_owned()));
                     continue;
                 }
             }
         };
-        if deciding.len() >= threads
-            && let Some(decided) = deciding.join_next().await
-        {
-            note(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
-        }
-        deciding.spawn_blocking(move || {
-            let differs = match replayer.replay(&row.run, entries) {
-                Ok(again) if Some(&again.log.decision_hash) == row.decision_hash.as_ref() => None,
-                Ok(again) => Some(format!("decides otherwise: {}", again.log.decision_hash)),
-                Err(error) => Some(kept::told(&error)),
-            };
-            (row.run, differs)
-        });
+        deciding.add(Recorded { row, entries, replayer }).await?;
     }
-    while let Some(decided) = deciding.join_next().await {
-        note(decided.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
-    }
+    let decided = deciding.end().await?;
+    let alike = decided.iter().filter(|(_, differs)| differs.is_none()).count();
+    other.extend(decided.into_iter().filter_map(|(run, differs)| Some((run, differs?))));
     other.sort();
     let is_empty = alike == 0 && other.is_empty() && not_kept > 0;
     if json {

@@ -36,6 +36,7 @@ const ADDED_MS_MAX: f64 = 1.0;
 const STEPS_MIN: f64 = 2_000.0;
 const READ_MS_MAX: f64 = 200.0;
 const REPLAYED: usize = 1_000;
+const REPLAYED_AT_ONCE: usize = 8;
 const REPLAYS_MIN: f64 = 2_000.0;
 
 /// Runs the part.
@@ -172,24 +173,29 @@ async fn replays(path: &Path, sheet: &mut Sheet<'_>) -> Result<()> {
     let replayer = Replayer::new(&setup, CollaborativePromptLibrary::built_in()?)?;
     let started = TokioClock.now();
     let mut alike = 0;
-    // As `replay --all` does: read one after the other, decided on every processor.
+    // As `replay --all` does: read one after the other, decided on every processor, some at a time so that threads are woken seldom.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut deciding = JoinSet::new();
-    for row in rows {
-        let entries = history.entries(&row.run).await?;
+    for rows in rows.chunks(REPLAYED_AT_ONCE) {
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in rows {
+            runs.push((row.run.clone(), row.decision_hash.clone(), history.entries(&row.run).await?));
+        }
         if deciding.len() >= threads
             && let Some(same) = deciding.join_next().await
         {
-            alike += usize::from(same?);
+            alike += same?;
         }
         let replayer = replayer.clone();
         deciding.spawn_blocking(move || {
-            let again = replayer.replay(&row.run, entries);
-            again.is_ok_and(|again| Some(&again.log.decision_hash) == row.decision_hash.as_ref())
+            let is_same = |(run, hash, entries): (_, Option<String>, _)| {
+                replayer.replay(&run, entries).is_ok_and(|again| Some(again.log.decision_hash) == hash)
+            };
+            runs.into_iter().map(is_same).filter(|same| *same).count()
         });
     }
     while let Some(same) = deciding.join_next().await {
-        alike += usize::from(same?);
+        alike += same?;
     }
     let rate = REPLAYED as f64 / (ms_since(started) / 1_000.0);
     ensure!(alike == REPLAYED, "{alike} of {REPLAYED} councils were decided the same again");
