@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_orchestrator_core::{JournalBody, Role, RoleOutcome, RunId, SealedEntry, TriageRequest};
 
-use crate::{InvalidPast, past::Past, past::Rest};
+use crate::{InvalidPast, past};
 
 /// A run's recorded calls, for [`Council::fork`](crate::Council::fork).
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Fork {
     /// # Errors
     /// If `entries` are no journal of that run.
     pub fn of(run: &RunId, entries: &[SealedEntry], changed: &[Role]) -> Result<Self, InvalidPast> {
-        let (_, beginning) = Past::read(run.as_str(), entries.to_vec(), Rest::Cancelled)?;
+        let beginning = past::begun(run.as_str(), entries)?;
         let of_changed =
             |call: &str| changed.iter().any(|role| call.starts_with(&format!("{}-", role.name())));
         let calls = entries.iter().filter_map(|entry| match entry.body() {

@@ -79,16 +79,7 @@ impl Past {
         entries: Vec<SealedEntry>,
         rest: Rest,
     ) -> Result<(Self, Beginning), InvalidPast> {
-        let origin = async_orchestrator_core::content_hash(run.as_bytes());
-        let mut previous = origin.as_str();
-        for (index, sealed) in entries.iter().enumerate() {
-            let (index, entry) = (index as u64, sealed.entry());
-            if entry.index != index || entry.previous != previous {
-                return Err(InvalidPast::Broken(index));
-            }
-            previous = sealed.hash();
-        }
-        let beginning = beginning(&entries).ok_or(InvalidPast::NoBeginning)?;
+        let beginning = begun(run, &entries)?;
         let calls: HashMap<String, u64> = entries
             .iter()
             .filter_map(|sealed| match sealed.body() {
@@ -182,6 +173,20 @@ impl Past {
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How the run called `run` began, if `entries` are its journal: each follows the one before.
+pub(crate) fn begun(run: &str, entries: &[SealedEntry]) -> Result<Beginning, InvalidPast> {
+    let origin = async_orchestrator_core::content_hash(run.as_bytes());
+    let mut previous = origin.as_str();
+    for (index, sealed) in (0..).zip(entries) {
+        let entry = sealed.entry();
+        if entry.index != index || entry.previous != previous {
+            return Err(InvalidPast::Broken(index));
+        }
+        previous = sealed.hash();
+    }
+    beginning(entries).ok_or(InvalidPast::NoBeginning)
 }
 
 fn beginning(entries: &[SealedEntry]) -> Option<Beginning> {

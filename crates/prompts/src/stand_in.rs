@@ -46,9 +46,7 @@ pub(crate) fn is_foreign(c: char) -> bool {
 /// See [`Unfillable`].
 pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, String>) -> Result<Filled, Unfillable> {
     let known = |is: &dyn Fn(&str) -> bool| blocks.keys().copied().find(|name| is(name));
-    // Each block once, as is usual.
-    let length = text.len() + blocks.values().map(String::len).sum::<usize>();
-    let mut filled = Filled { text: String::with_capacity(length), shown: BTreeMap::new() };
+    let mut filled = Filled { text: String::with_capacity(text.len()), shown: BTreeMap::new() };
     let mut rest = text;
     loop {
         let mark = memchr2(START as u8, END as u8, rest.as_bytes());
@@ -70,6 +68,7 @@ pub(crate) fn fill(text: &str, blocks: &BTreeMap<&'static str, String>) -> Resul
         if *times > SHOWN_MAX {
             return Err(Unfillable::Repeated(name));
         }
+        filled.text.reserve(block.len() + tail.len());
         filled.text.push_str(block);
         rest = tail;
     }

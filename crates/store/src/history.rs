@@ -42,7 +42,7 @@ use connect::{BUSY_MAX, connect};
 use held::{Counting, Held};
 use journal::Asked;
 use owner::Owner;
-use worker::{Kind, Turn, WHAT, Worker};
+use worker::{Kind, Turn, WHAT, Worker, answered};
 
 pub use bundle::{BUNDLE_SCHEMA, BundleError, verify_bundle};
 pub use chain::HistoryHead;
@@ -393,7 +393,7 @@ impl HistoryStore for History {
         if self.options.content == Content::Full {
             self.count(move |connection, held| count::one(connection, &counted, held));
         }
-        kept.await?;
+        answered(kept).await?;
         self.held.let_go(&record.run_id);
         Ok(())
     }

@@ -185,6 +185,8 @@ mod tests {
                 ("none", AttributeValue::Int(0)),
                 ("least", AttributeValue::Int(i64::MIN)),
                 ("half", AttributeValue::Double(0.5)),
+                ("none", AttributeValue::Double(0.0)),
+                ("less", AttributeValue::Double(-0.5)),
             ],
             events: vec![
                 SpanEvent { at: at(128), name: "hedge", attributes: vec![("ms", AttributeValue::Int(300))] },

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_orchestrator_core::RunId;
-use rusqlite::{Connection, Error, OptionalExtension, params};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, params};
 
 use super::{
     Content, Kept, Latencies, chain,
@@ -14,6 +14,7 @@ use super::{
     keep::{DAY_MS, Finished, millis, mode},
     schema::OF_RUN,
     signed,
+    worker::apart,
 };
 
 /// Whether runs that were kept are still to be counted.
@@ -34,7 +35,11 @@ pub(super) fn one(connection: &Connection, finished: &Finished, held: &Held) -> 
     if held.take_behind() { rest(connection, held) } else { Ok(()) }
 }
 
-/// Counts what was kept and is not counted: its process ended in between, or could not write.
+/// Counts what was kept and is not counted: its process ended in between, or could not write. A run that cannot be counted keeps none of the others
+/// from it, and is tried again when the file is opened the next time; one whose record cannot be read any more is counted by nobody.
+///
+/// # Errors
+/// If the transaction was lost. What fails for want of room is noted, and made up for with the next run.
 pub(super) fn rest(connection: &Connection, held: &Held) -> Result<(), Error> {
     let mut select = connection.prepare_cached(
         "SELECT seq, began_ms, id FROM runs WHERE seq IN (SELECT run FROM uncounted) ORDER BY seq",
@@ -44,16 +49,33 @@ pub(super) fn rest(connection: &Connection, held: &Held) -> Result<(), Error> {
     })?;
     for row in rows.collect::<Result<Vec<_>, Error>>()? {
         let (row, id) = row;
-        let body = chain::body(connection, &id)?.unwrap_or_default();
-        // A record that cannot be read is named when the history is proved.
-        let Ok(Kept { record, request }) = serde_json::from_str::<Kept>(&body) else { continue };
-        let Ok(finished) = Finished::new(&request, &record, Content::Full) else { continue };
-        let run = RunId::new(id);
-        let prices = held.of_run(connection, &run, row.0)?;
-        held.forget(&run);
-        once(connection, row, &finished, &Calls::default(), &prices)?;
+        let counted = apart(connection, |connection| recorded(connection, row, &id, held));
+        let Err(error) = counted else { continue };
+        if connection.is_autocommit() {
+            return Err(error);
+        }
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            held.fall_behind();
+            break;
+        }
     }
     Ok(())
+}
+
+/// Counts a run by its record and its journal.
+fn recorded(connection: &Connection, row: (i64, u64), id: &str, held: &Held) -> Result<(), Error> {
+    let body = chain::body(connection, id)?.unwrap_or_default();
+    let kept = serde_json::from_str::<Kept>(&body);
+    let finished = kept.and_then(|Kept { record, request }| Finished::new(&request, &record, Content::Full));
+    let Ok(finished) = finished else { return unmark(connection, row.0).map(drop) };
+    let run = RunId::new(id);
+    let prices = held.of_run(connection, &run, row.0)?;
+    held.forget(&run);
+    once(connection, row, &finished, &Calls::default(), &prices)
+}
+
+fn unmark(connection: &Connection, seq: i64) -> Result<usize, Error> {
+    connection.prepare_cached("DELETE FROM uncounted WHERE run = ?1")?.execute([seq])
 }
 
 fn once(
@@ -63,7 +85,7 @@ fn once(
     calls: &Calls,
     prices: &Prices,
 ) -> Result<(), Error> {
-    match connection.prepare_cached("DELETE FROM uncounted WHERE run = ?1")?.execute([row.0])? {
+    match unmark(connection, row.0)? {
         0 => Ok(()),
         _ => count(connection, row, finished, calls, prices),
     }

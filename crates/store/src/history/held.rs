@@ -47,7 +47,9 @@ impl Counting {
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.held.behind.fetch_or(!self.done, Ordering::AcqRel);
+        if !self.done {
+            self.held.fall_behind();
+        }
         self.held.counting.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -108,6 +110,11 @@ impl Held {
     /// Whether the writer has runs to count.
     pub(super) fn is_counting(&self) -> bool {
         self.counting.load(Ordering::Acquire) > 0
+    }
+
+    /// Notes that a counting came to nothing.
+    pub(super) fn fall_behind(&self) {
+        self.behind.store(true, Ordering::Release);
     }
 
     /// Whether a counting came to nothing since this was asked last.

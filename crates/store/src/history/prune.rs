@@ -29,38 +29,16 @@ pub(super) fn prune(
     held: &Held,
 ) -> Result<PruneReport, Error> {
     let before = signed(before_ms);
-    // What is counted later would be counted without its content.
-    count::rest(connection, held)?;
     leave_dead(connection, path, before)?;
-    let mut report = PruneReport::default();
-    let old = "SELECT seq FROM runs WHERE began_ms < ?1";
-    let bodies = "position IN (SELECT position FROM runs WHERE began_ms < ?1) AND kind = 'record' AND body IS NOT NULL";
-    let mut select = connection
-        .prepare(&format!("SELECT position, length(CAST(body AS BLOB)) FROM chain WHERE {bodies}"))?;
-    let rows = select.query_map([before], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-    let mut positions = Vec::new();
-    for row in rows {
-        let (position, bytes) = row?;
-        positions.push(position.unsigned_abs());
-        report.bytes += bytes.unsigned_abs();
+    let mut pruned = Letting { report: PruneReport::default(), positions: Vec::new() };
+    pruned.let_go(connection, before)?;
+    // What is still to be counted needs its content, and may need the room that was made just now.
+    if count::is_behind(connection)? {
+        count::rest(connection, held)?;
+        pruned.let_go(connection, before)?;
     }
+    let Letting { mut report, positions } = pruned;
     report.records = positions.len() as u64;
-    connection.execute(&format!("UPDATE chain SET body = NULL WHERE {bodies}"), [before])?;
-    let done = runs(connection, &format!("{old} AND state = 'done'"), before)?;
-    report.bytes += forget_journals(connection, &done)?;
-    let mut attempts = connection.prepare(&format!("DELETE FROM attempts WHERE {OF_RUN}"))?;
-    done.iter().try_for_each(|seq| attempts.execute([seq]).map(drop))?;
-    connection.execute(&format!("DELETE FROM texts WHERE rowid IN ({old} AND state = 'done')"), [before])?;
-    connection.execute(
-        "UPDATE runs SET question = '', answer = NULL WHERE began_ms < ?1 AND state = 'done'",
-        [before],
-    )?;
-    let ended = runs(connection, &format!("{old} AND state IN ('failed', 'left')"), before)?;
-    forget_journals(connection, &ended)?;
-    ended.iter().try_for_each(|seq| journal::forget_calls(connection, *seq))?;
-    let gone = connection
-        .execute("DELETE FROM runs WHERE began_ms < ?1 AND state IN ('failed', 'left')", [before])?;
-    report.runs = gone as u64;
     if !positions.is_empty() {
         let body = Pruned { positions, before_ms };
         // Numbers alone: this always has a canonical form.
@@ -68,6 +46,49 @@ pub(super) fn prune(
         chain::append(connection, LinkKind::Pruned, None, at_ms, &body)?;
     }
     Ok(report)
+}
+
+/// What was let go so far.
+struct Letting {
+    report: PruneReport,
+    /// The links whose bodies went.
+    positions: Vec<u64>,
+}
+
+impl Letting {
+    /// Lets the content of old runs go that were counted.
+    fn let_go(&mut self, connection: &Connection, before: i64) -> Result<(), Error> {
+        let old = "SELECT seq FROM runs WHERE began_ms < ?1 AND seq NOT IN (SELECT run FROM uncounted)";
+        let bodies = format!(
+            "position IN (SELECT position FROM runs WHERE seq IN ({old})) AND kind = 'record' AND body IS NOT NULL"
+        );
+        let mut select = connection
+            .prepare(&format!("SELECT position, length(CAST(body AS BLOB)) FROM chain WHERE {bodies}"))?;
+        let rows = select.query_map([before], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        for row in rows {
+            let (position, bytes) = row?;
+            self.positions.push(position.unsigned_abs());
+            self.report.bytes += bytes.unsigned_abs();
+        }
+        connection.execute(&format!("UPDATE chain SET body = NULL WHERE {bodies}"), [before])?;
+        let done = runs(connection, &format!("{old} AND state = 'done'"), before)?;
+        self.report.bytes += forget_journals(connection, &done)?;
+        connection
+            .execute(&format!("DELETE FROM texts WHERE rowid IN ({old} AND state = 'done')"), [before])?;
+        let mut attempts = connection.prepare(&format!("DELETE FROM attempts WHERE {OF_RUN}"))?;
+        done.iter().try_for_each(|seq| attempts.execute([seq]).map(drop))?;
+        connection.execute(
+            &format!("UPDATE runs SET question = '', answer = NULL WHERE seq IN ({old} AND state = 'done')"),
+            [before],
+        )?;
+        let ended = runs(connection, &format!("{old} AND state IN ('failed', 'left')"), before)?;
+        forget_journals(connection, &ended)?;
+        ended.iter().try_for_each(|seq| journal::forget_calls(connection, *seq))?;
+        let gone = connection
+            .execute("DELETE FROM runs WHERE began_ms < ?1 AND state IN ('failed', 'left')", [before])?;
+        self.report.runs += gone as u64;
+        Ok(())
+    }
 }
 
 /// The rows of the runs that `select` finds.

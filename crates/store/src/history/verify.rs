@@ -340,25 +340,17 @@ pub(super) fn journal_flaw(run: &str, entries: &[String], record: &DecisionRecor
         return None;
     }
     let mut previous = content_hash(run.as_bytes());
-    for (index, json) in entries.iter().enumerate() {
-        let index = index as u64;
-        let Ok(entry) = serde_json::from_str::<async_orchestrator_core::JournalEntry>(json) else {
-            return Some(index);
-        };
-        // What an entry says outside of its fields is no part of it.
-        let sealed = SealedEntry::seal(entry).ok().filter(|sealed| sealed.json() == json);
-        let follows = sealed
-            .as_ref()
-            .is_some_and(|sealed| sealed.entry().previous == previous && sealed.entry().index == index);
-        if !follows {
+    for (index, json) in (0..).zip(entries) {
+        let Ok(sealed) = SealedEntry::read(json.clone()) else { return Some(index) };
+        if sealed.entry().previous != previous || sealed.entry().index != index {
             return Some(index);
         }
-        if let Some(JournalBody::Closed { decision_hash }) = sealed.as_ref().map(SealedEntry::body)
+        if let JournalBody::Closed { decision_hash } = sealed.body()
             && *decision_hash != record.log.decision_hash
         {
             return Some(index);
         }
-        previous = content_hash(json.as_bytes());
+        sealed.hash().clone_into(&mut previous);
     }
     let whole = entries.len() as u64 == record.log.events && previous == record.log.head;
     (!whole).then_some(entries.len() as u64)

@@ -2,6 +2,7 @@
 //! the group commit. A reader's answers one question after the other.
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{
         Mutex, PoisonError,
@@ -92,17 +93,17 @@ impl Worker {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.hand(work).await
+        answered(self.hand(work)).await
     }
 
-    /// The same, handed over by this very call.
+    /// The same, handed over by this very call; [`answered`] waits for what it found.
     pub(super) fn hand<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send {
+    ) -> Handed<T> {
         let (reply, replied) = oneshot::channel();
         let work: Work = Box::new(move |place| {
-            let outcome = place.map(|place| apart(place, work));
+            let outcome = place.map(|place| placed(place, work));
             let failed = outcome.as_ref().and_then(|outcome| outcome.as_ref().err()).map(copy);
             let answer: Answer = Box::new(move |committed| {
                 let outcome = match (committed, outcome) {
@@ -116,11 +117,7 @@ impl Worker {
             });
             Done { answer, failed }
         });
-        let sent = self.send(Job { turn: Turn::Beside, work });
-        async move {
-            sent?;
-            replied.await.unwrap_or_else(|_| Err(closed()))
-        }
+        self.send(Job { turn: Turn::Beside, work }).map(|()| replied)
     }
 
     /// Does `work` at its `turn`, and then `after` on the worker's thread, where the work is durable; nobody waits for it.
@@ -131,7 +128,7 @@ impl Worker {
         after: impl FnOnce() + Send + 'static,
     ) {
         let work: Work = Box::new(move |place| {
-            let outcome = place.map(|place| apart(place, work));
+            let outcome = place.map(|place| placed(place, work));
             let worked = matches!(outcome, Some(Ok(())));
             let answer: Answer = Box::new(move |committed| {
                 if worked && committed.is_ok() {
@@ -153,6 +150,14 @@ impl Worker {
     }
 }
 
+/// Work that was handed over, if it could be.
+pub(super) type Handed<T> = Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>;
+
+/// What the work found that was handed over.
+pub(super) async fn answered<T>(handed: Handed<T>) -> Result<T, StoreError> {
+    handed?.await.unwrap_or_else(|_| Err(closed()))
+}
+
 fn closed() -> StoreError {
     StoreError::new("the history is closed", None)
 }
@@ -165,12 +170,17 @@ fn copy(error: &Error) -> Error {
     }
 }
 
-/// What fails takes back what it did, and nothing of the others'.
-fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+/// Does a job's work where nothing of the others' can be taken back by it.
+fn placed<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
     let Place { connection, is_first } = place;
-    if is_first {
-        return work(connection);
-    }
+    if is_first { work(connection) } else { apart(connection, work) }
+}
+
+/// What fails takes back what it did, and nothing of the others'.
+pub(super) fn apart<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
     execute(connection, "SAVEPOINT apart")?;
     let outcome = work(connection);
     // A full disk takes the whole transaction back at once, and its savepoints with it.
@@ -185,11 +195,11 @@ fn apart<T>(place: Place<'_>, work: impl FnOnce(&Connection) -> Result<T, Error>
 }
 
 fn run(kind: Kind, connection: &Connection, receiver: &Receiver<Job>) {
-    let mut next = None;
-    while let Some(first) = next.take().or_else(|| receiver.recv().ok()) {
+    let mut waiting = VecDeque::new();
+    while let Some(first) = waiting.pop_front().or_else(|| receiver.recv().ok()) {
         match kind {
             Kind::Reader => read(connection, first.work),
-            Kind::Writer => next = write(connection, first, receiver),
+            Kind::Writer => write(connection, first, &mut waiting, receiver),
         }
     }
 }
@@ -206,55 +216,53 @@ fn read(connection: &Connection, question: Work) {
     }
 }
 
-/// Does `first` in a transaction, and with it what waits by then: also what comes while the others are done still shares their sync. Gives what
-/// has its turn after them.
-fn write(connection: &Connection, first: Job, receiver: &Receiver<Job>) -> Option<Job> {
-    let mut batch = Batch { receiver, answers: Vec::new(), next: None };
+/// Does `first` in a transaction, and with it what waits by then: also what comes while the others are done still shares their sync. What has its turn
+/// after them goes on waiting.
+fn write(connection: &Connection, first: Job, waiting: &mut VecDeque<Job>, receiver: &Receiver<Job>) {
+    waiting.extend(receiver.try_iter().take(BATCH_MAX.saturating_sub(waiting.len())));
+    let mut answers = Vec::new();
     let committed = match execute(connection, "BEGIN IMMEDIATE") {
         Ok(()) => {
-            let end = batch.all(connection, first);
+            let end = Batch { waiting, receiver, answers: &mut answers }.all(connection, first);
             end.and_then(|end| execute(connection, end))
         }
         Err(error) => {
-            // Whoever waits now has waited for the other process too.
-            let waiting = std::iter::once(first).chain(receiver.try_iter().take(BATCH_MAX));
-            batch.answers.extend(waiting.map(|job| (job.work)(None).answer));
+            // They have waited for the other process, too; what has come since then waits by itself.
+            let waited = std::iter::once(first).chain(waiting.drain(..));
+            answers.extend(waited.map(|job| (job.work)(None).answer));
             Err(error)
         }
     };
     if committed.is_err() && !connection.is_autocommit() {
         let _ = execute(connection, "ROLLBACK");
     }
-    for answer in batch.answers {
+    for answer in answers {
         answer(committed.as_ref().copied());
     }
-    batch.next
 }
 
 /// What is done in one transaction.
-struct Batch<'r> {
-    receiver: &'r Receiver<Job>,
-    answers: Vec<Answer>,
-    /// What came too, and has its turn in the next one.
-    next: Option<Job>,
+struct Batch<'b> {
+    waiting: &'b mut VecDeque<Job>,
+    receiver: &'b Receiver<Job>,
+    answers: &'b mut Vec<Answer>,
 }
 
 impl Batch<'_> {
     /// Does `first` and what waits after it, one after the other, until nothing waits. Gives the statement that the transaction shall end with; an
     /// error says that it is gone.
-    fn all(&mut self, connection: &Connection, first: Job) -> Result<&'static str, Error> {
+    fn all(mut self, connection: &Connection, first: Job) -> Result<&'static str, Error> {
         let (mut next, mut is_first) = (Some(first), true);
         while let Some(job) = next {
-            let done = (job.work)(Some(Place { connection, is_first }));
-            self.answers.push(done.answer);
-            if let Some(error) = done.failed {
-                if connection.is_autocommit() {
-                    return Err(error);
-                }
-                // Nothing stands before it and nothing was done after it: all of the transaction is its own.
-                if is_first {
-                    return Ok("ROLLBACK");
-                }
+            let Done { answer, failed } = (job.work)(Some(Place { connection, is_first }));
+            self.answers.push(answer);
+            // Also where the work passed over what took it back.
+            if connection.is_autocommit() {
+                return Err(failed.unwrap_or_else(lost));
+            }
+            // Nothing stands before it and nothing was done after it: all of the transaction is its own.
+            if is_first && failed.is_some() {
+                return Ok("ROLLBACK");
             }
             is_first = false;
             next = self.more();
@@ -267,15 +275,19 @@ impl Batch<'_> {
         if self.answers.len() >= BATCH_MAX {
             return None;
         }
-        let job = self.receiver.try_recv().ok()?;
-        match job.turn {
-            Turn::Beside => Some(job),
-            Turn::After => {
-                self.next = Some(job);
-                None
-            }
+        if self.waiting.is_empty() {
+            self.waiting.extend(self.receiver.try_recv().ok());
+        }
+        match self.waiting.front()?.turn {
+            Turn::Beside => self.waiting.pop_front(),
+            Turn::After => None,
         }
     }
+}
+
+fn lost() -> Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+    Error::SqliteFailure(code, Some(String::from("the transaction was taken back")))
 }
 
 fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
@@ -297,3 +309,6 @@ impl fmt::Debug for Worker {
         f.debug_struct("Worker").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,3 +58,67 @@ fn what_is_pruned_was_counted_before_and_leaves_no_word() {
     assert!(rows.iter().all(|row| row.starts_with("call ")) && !rows.is_empty(), "{rows:?}");
     assert_eq!((after, found), (stats, Vec::new()));
 }
+
+#[test]
+fn a_run_that_cannot_be_counted_keeps_no_other_from_being_counted_and_pruned() {
+    let place = place();
+    drop(filled(&place, 3));
+    let refuse =
+        "CREATE TRIGGER no BEFORE INSERT ON calls WHEN NEW.run = 2 BEGIN SELECT RAISE(ABORT, 'no'); END";
+    place.raw().execute_batch(&format!("{UNCOUNTED} {refuse}")).unwrap();
+    let store = Arc::new(place.open());
+    assert_eq!(counted(&store).1.total.runs, 2);
+    assert_eq!(on(store.prune(u64::MAX, 5, Pack::Later)).unwrap().records, 2);
+    assert!(on(store.body(&RunId::new("run-1"))).unwrap().is_some(), "what it is counted by stays");
+    deliberate(&store, "later");
+    drop(store);
+    place.raw().execute_batch("DROP TRIGGER no").unwrap();
+    let store = place.open();
+    assert_eq!(counted(&store).1.total.runs, 4);
+    assert_eq!(on(store.prune(u64::MAX, 6, Pack::Later)).unwrap().records, 2);
+    assert_eq!(flaws(&store), []);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_any_more_is_not_waited_for() {
+    let place = place();
+    drop(filled(&place, 2));
+    place
+        .raw()
+        .execute_batch(&format!("{UNCOUNTED} UPDATE chain SET body = '{{}}' WHERE position = 1"))
+        .unwrap();
+    let store = place.open();
+    assert_eq!(counted(&store).1.total.runs, 1);
+    assert!(!on(store.reader.ask(count::is_behind)).unwrap());
+}
+
+#[test]
+fn a_full_file_with_runs_to_count_can_be_pruned() {
+    let place = place();
+    let options =
+        HistoryOptions { mib_max: Some(1), sync: super::super::Sync::Normal, content: Content::Full };
+    let open = || Arc::new(History::open(&place.path, options).unwrap());
+    let store = open();
+    let kept =
+        (0..400).take_while(|number| deliberate(&store, &format!("run-{number}")).log.unrecorded.is_none());
+    let kept = kept.count();
+    drop(store);
+    // The newest ones were kept with the last room that there was.
+    let newest = "
+        INSERT INTO uncounted SELECT seq FROM runs WHERE state = 'done' ORDER BY seq DESC LIMIT 5;
+        DELETE FROM texts WHERE rowid IN (SELECT run FROM uncounted);
+        DELETE FROM calls WHERE run IN (SELECT run FROM uncounted);
+        DELETE FROM attempts WHERE run IN (SELECT run FROM uncounted);
+        CREATE TABLE filler (bytes BLOB);";
+    let full = "PRAGMA max_page_count = 256";
+    place.raw().execute_batch(&format!("{newest} {full}")).unwrap();
+    while place.raw().execute_batch(&format!("{full}; INSERT INTO filler VALUES (randomblob(900))")).is_ok() {
+    }
+    let store = open();
+    on(store.counted());
+    assert!(on(store.reader.ask(count::is_behind)).unwrap(), "there is no room to count it");
+    let pruned = on(store.prune(u64::MAX, 5, Pack::Later)).unwrap();
+    assert_eq!(pruned.records, kept as u64);
+    assert!(!on(store.reader.ask(count::is_behind)).unwrap());
+    assert_eq!(deliberate(&store, "after").log.unrecorded, None);
+}

@@ -238,6 +238,20 @@ fn a_run_that_is_taken_again_is_not_left_because_it_was_left_before() {
 }
 
 #[test]
+fn a_journal_has_no_gap_where_an_entry_could_not_be_written() {
+    let place = place();
+    let (store, run) = (place.open(), RunId::new("gap"));
+    let entries = failing(&run, begun());
+    for entry in &entries[..2] {
+        on(store.append(&run, Arc::clone(entry))).unwrap();
+    }
+    assert!(on(store.append(&run, Arc::clone(&entries[3]))).is_err());
+    assert_eq!(on(store.entries(&run)).unwrap().len(), 2);
+    on(store.append(&run, Arc::clone(&entries[2]))).unwrap();
+    on(store.append(&run, Arc::clone(&entries[3]))).unwrap();
+}
+
+#[test]
 fn a_run_that_two_processes_worked_on_counts_the_calls_of_both_once() {
     let place = place();
     let run = RunId::new("handed-on");
