@@ -9,7 +9,7 @@ use crate::{
     PromptError, PromptInput, PromptLibraryError, RenderedPrompt, TemplateInfo,
     catalog::{Purpose, role_of, spec_of},
     engine::{self, Fault, Words},
-    format::form,
+    format::{Form, form},
     material::Pieces,
     pack::DomainPack,
     stand_in::Unfillable,
@@ -98,7 +98,9 @@ impl CollaborativePromptLibrary {
         input: &PromptInput<'_>,
     ) -> Result<RenderedPrompt, PromptError> {
         let packs = self.packs(domain)?;
-        let material = Pieces::gather(stage, style, input)?.fenced();
+        let pieces = Pieces::gather(stage, style, input)?;
+        let outline = outlined(form(stage, style, packs, input), &pieces);
+        let material = pieces.fenced();
         let words = Words::new(
             material.mark(),
             guidance(packs, role_of(stage)),
@@ -116,17 +118,8 @@ impl CollaborativePromptLibrary {
         let system = self.fill(style, system, &words, &blocks)?;
         let user = self.fill(style, Purpose::User(stage), &words, &blocks)?;
         let messages: Arc<[Message]> = Arc::new([Message::system(system), Message::user(user)]);
-        let form = form(stage, style, packs, input);
-        let hash = prompt_hash(&messages, &form.format).map_err(|_| PromptError::NotCanonical)?;
-        Ok(RenderedPrompt {
-            messages,
-            format: form.format,
-            reply: form.reply,
-            max_output_tokens: form.max_output_tokens,
-            prompt_read: material.prompt_read(),
-            hash,
-            mark: material.mark().to_owned(),
-        })
+        let hash = prompt_hash(&messages, &outline.format).map_err(|_| PromptError::NotCanonical)?;
+        Ok(RenderedPrompt { messages, hash, mark: material.mark().to_owned(), ..outline })
     }
 
     /// What [`render`](Self::render) gives, without the texts: for a run whose replies are known, so that nobody reads its prompts. There are no
@@ -142,15 +135,7 @@ impl CollaborativePromptLibrary {
         input: &PromptInput<'_>,
     ) -> Result<RenderedPrompt, PromptError> {
         let form = form(stage, style, self.packs(domain)?, input);
-        Ok(RenderedPrompt {
-            messages: Arc::new([]),
-            format: form.format,
-            reply: form.reply,
-            max_output_tokens: form.max_output_tokens,
-            prompt_read: Pieces::gather(stage, style, input)?.prompt_read(),
-            hash: String::new(),
-            mark: String::new(),
-        })
+        Ok(outlined(form, &Pieces::gather(stage, style, input)?))
     }
 
     /// The domains whose packs are loaded: the built-in ones in their order, then the user's by name.
@@ -200,6 +185,19 @@ impl CollaborativePromptLibrary {
                 PromptError::LostMaterial { template, placeholder }
             }
         })
+    }
+}
+
+/// A prompt of this form without its texts.
+fn outlined(form: Form, pieces: &Pieces<'_>) -> RenderedPrompt {
+    RenderedPrompt {
+        messages: Arc::new([]),
+        format: form.format,
+        reply: form.reply,
+        max_output_tokens: form.max_output_tokens,
+        prompt_read: pieces.prompt_read(),
+        hash: String::new(),
+        mark: String::new(),
     }
 }
 

@@ -77,10 +77,6 @@ impl Material<'_> {
         self.fence.mark()
     }
 
-    pub(crate) fn prompt_read(&self) -> PromptRead {
-        self.pieces.prompt_read()
-    }
-
     /// The value of every data placeholder of the stage: its blocks, or nothing.
     pub(crate) fn values(&self) -> BTreeMap<&'static str, String> {
         let mut values: BTreeMap<&'static str, String> =

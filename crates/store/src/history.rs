@@ -127,7 +127,7 @@ impl History {
     }
 
     /// At most `limit` runs whose question or answer has all of `words`; a word may end in `*`, words in quotation marks stand together. Where
-    /// contents are not kept, nothing is found.
+    /// contents are not kept, nothing is found; nor is, for a moment, what another process has just kept.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -168,7 +168,7 @@ impl History {
         Ok(self.body(run).await?.and_then(|body| serde_json::from_str(&body).ok()))
     }
 
-    /// Figures over many runs.
+    /// Figures over many runs. What another process kept in this moment may be missing: it is counted right after it was answered.
     ///
     /// # Errors
     /// If the file cannot be read.

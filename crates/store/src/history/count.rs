@@ -78,6 +78,7 @@ fn unmark(connection: &Connection, seq: i64) -> Result<usize, Error> {
     connection.prepare_cached("DELETE FROM uncounted WHERE run = ?1")?.execute([seq])
 }
 
+/// Counts a run that is marked, and takes the mark away.
 fn once(
     connection: &Connection,
     row: (i64, u64),

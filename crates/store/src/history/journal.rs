@@ -91,15 +91,21 @@ pub(super) fn append(
     if content == Content::Off || (ended && content == Content::Hash) {
         return if ended { keep::forget_entries(connection, seq) } else { Ok(()) };
     }
-    let key = schema::key(seq, entry.index)?;
-    // A journal has no gaps: where an entry could not be written, none after it is.
+    insert(connection, schema::key(seq, entry.index)?, sealed)
+}
+
+/// A journal has no gaps: where an entry could not be written, none after it is.
+fn insert(connection: &Connection, key: i64, sealed: &SealedEntry) -> Result<(), Error> {
     let written = connection
         .prepare_cached(
             "INSERT INTO entries (id, json)
              SELECT ?1, ?2 WHERE ?1 & 1048575 = 0 OR EXISTS (SELECT 1 FROM entries WHERE id = ?1 - 1)",
         )?
         .execute(params![key, sealed.json()])?;
-    if written == 1 { Ok(()) } else { Err(Error::StatementChangedRows(0)) }
+    match written {
+        0 => Err(Error::ToSqlConversionFailure("the entry before this one is missing".into())),
+        _ => Ok(()),
+    }
 }
 
 /// The row of a run.

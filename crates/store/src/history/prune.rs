@@ -30,14 +30,14 @@ pub(super) fn prune(
 ) -> Result<PruneReport, Error> {
     let before = signed(before_ms);
     leave_dead(connection, path, before)?;
-    let mut pruned = Letting { report: PruneReport::default(), positions: Vec::new() };
-    pruned.let_go(connection, before)?;
+    let mut pruning = Pruning { report: PruneReport::default(), positions: Vec::new() };
+    pruning.let_go(connection, before)?;
     // What is still to be counted needs its content, and may need the room that was made just now.
     if count::is_behind(connection)? {
         count::rest(connection, held)?;
-        pruned.let_go(connection, before)?;
+        pruning.let_go(connection, before)?;
     }
-    let Letting { mut report, positions } = pruned;
+    let Pruning { mut report, positions } = pruning;
     report.records = positions.len() as u64;
     if !positions.is_empty() {
         let body = Pruned { positions, before_ms };
@@ -48,14 +48,14 @@ pub(super) fn prune(
     Ok(report)
 }
 
-/// What was let go so far.
-struct Letting {
+/// A pruning, and what it let go so far.
+struct Pruning {
     report: PruneReport,
     /// The links whose bodies went.
     positions: Vec<u64>,
 }
 
-impl Letting {
+impl Pruning {
     /// Lets the content of old runs go that were counted.
     fn let_go(&mut self, connection: &Connection, before: i64) -> Result<(), Error> {
         let old = "SELECT seq FROM runs WHERE began_ms < ?1 AND seq NOT IN (SELECT run FROM uncounted)";
